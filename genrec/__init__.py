@@ -1,0 +1,29 @@
+"""genrec: generative personalised sequential recommendation (GenRec, Cao and Liò, arXiv 2407.21191).
+
+The command line's verbs as functions: `prepare`, `train`, `pretrain`, `finetune`, `evaluate`, `export`, and
+`load(MODEL).recommend(...)`. Each is imported on first use, so that `import genrec` costs nothing.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("genrec")
+
+_VERBS = {
+    "prepare": "genrec.data.prepare",
+    "train": "genrec.training.train",
+    "pretrain": "genrec.training.train",
+    "finetune": "genrec.training.train",
+    "evaluate": "genrec.evaluation.evaluate",
+    "export": "genrec.export.bundle",
+    "load": "genrec.recommend",
+}
+
+__all__ = [*_VERBS, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        return getattr(import_module(_VERBS[name]), name)
+    raise AttributeError(f"module 'genrec' has no attribute {name!r}")

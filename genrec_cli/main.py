@@ -1,0 +1,90 @@
+"""The `genrec` application: registers the commands and turns errors into one line and an exit code."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from genrec.errors import GenRecError
+from genrec_cli.options import State
+
+
+class _Group(TyperGroup):
+    """Runs a command; an error becomes one red line on stderr and exit code 1 (130 on Ctrl-C)."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GenRecError as error:
+            if State.debug:
+                raise
+            _fail(str(error), 1)
+        except KeyboardInterrupt:
+            _fail("stopped", 130)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if State.debug or _is_usage_error(error):
+                raise
+            message = f"unexpected {type(error).__name__}: {error}"
+            _fail(f"{message}; run again with --debug and report the traceback as a bug", 1)
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer's own errors (wrong usage) carry the exit code and know how to show themselves."""
+    return hasattr(error, "exit_code") and hasattr(error, "format_message")
+
+
+def _fail(message: str, code: int) -> None:
+    from genrec_cli.render import print_error
+
+    print_error(message)
+    raise typer.Exit(code)
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="genrec",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from genrec import __version__
+
+        print(f"genrec {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Turn an interaction log into a generative sequential recommender, judge it, and ship it as ONNX.
+
+    A first session:
+
+        genrec prepare movielens-100k -o data/ml
+
+        genrec train data/ml -o runs/ml --preset tiny
+
+        genrec eval runs/ml --against popularity
+
+        genrec export runs/ml -o exports/ml
+
+        genrec recommend exports/ml 196
+    """
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def main() -> None:
+    """Run the application on the process's arguments."""
+    app(args=sys.argv[1:], prog_name="genrec")
