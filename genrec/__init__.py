@@ -16,7 +16,7 @@ _VERBS = {
     "pretrain": "genrec.training.train",
     "finetune": "genrec.training.train",
     "evaluate": "genrec.evaluation.evaluate",
-    "export": "genrec.export.bundle",
+    "export": "genrec.exporting.bundle",
     "load": "genrec.recommend",
 }
 
