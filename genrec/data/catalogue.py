@@ -20,8 +20,8 @@ from genrec.ids import INDEX, ITEM_ID, ITEMS, ITEMS_FILE, SEQUENCES_FILE, UNKNOW
 class Catalogue:
     """Looks up users, items and histories in a folder's tables.
 
-    External IDs go in, indexes come out, and the other way round. A folder without users and sequences (a bundle
-    made with --no-histories) knows no user.
+    External IDs go in, indexes come out, and the other way round. A folder without users and sequences (a
+    bundle made with --no-histories) knows no user.
     """
 
     def __init__(self, folder: Path | str) -> None:

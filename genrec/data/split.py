@@ -1,7 +1,7 @@
 """The leave-one-out split: per user the last item is test, the one before it validation, the rest training.
 
-A user needs two interactions for a test item and three for a validation item as well; one with fewer keeps what
-there is for training.
+A user needs two interactions for a test item and three for a validation item as well; one with fewer keeps
+what there is for training.
 """
 
 from typing import Final, Literal

@@ -1,6 +1,6 @@
 """The Parquet tables of users, items and sequences of datasets, runs and bundles: written and read here.
 
-Only pyarrow and numpy are imported: `genrec recommend BUNDLE USER` comes through here and has a second in all.
+Only pyarrow and numpy are imported: `genrec recommend BUNDLE USER` passes through here, a second in all.
 """
 
 from collections.abc import Sequence
