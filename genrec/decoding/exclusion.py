@@ -1,0 +1,62 @@
+"""Which items a search may return, counted per node of the trie from short lists, never over the catalogue."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Exclusion(NamedTuple):
+    """Listed items, each once, with what each changes in the number of items left below its ancestors.
+
+    Attributes:
+        items: int64 [batch, n] item indexes, ascending; 0 where the entry says nothing.
+        change: int64 [batch, n]: -1 for an excluded item, or in a row with an allow list +1 for an item of it.
+        only_listed: bool [batch, 1]: the row has an allow list, so nothing else is left.
+    """
+
+    items: Tensor
+    change: Tensor
+    only_listed: Tensor
+
+
+def list_exclusions(excluded: Tensor, allowed: Tensor) -> Exclusion:
+    """Join the lists; an item that is on both is excluded, and repeats count once.
+
+    Args:
+        excluded: int64 [batch, n] items that must not be returned; zeros are padding.
+        allowed: int64 [batch, m]; a row that has a number allows nothing else; zeros are padding.
+    """
+    # Sorted by item, the excluded entry of an item stands before its allowed one; all but the first are void.
+    keys = torch.cat([excluded * 2, allowed * 2 + 1], dim=1).sort(dim=1).values
+    items = torch.div(keys, 2, rounding_mode="floor")
+    is_allowed = keys - items * 2
+    before = torch.cat([torch.zeros_like(items[:, :1]), items[:, :-1]], dim=1)
+    first = ((items != before) & (items > 0)).long()
+    only_listed = (allowed > 0).any(dim=1, keepdim=True)
+    change = torch.where(only_listed, first * is_allowed, first * (is_allowed - 1))
+    return Exclusion(items * first, change, only_listed)
+
+
+def items_left(
+    exclusion: Exclusion, leaves: Tensor, parents: Tensor, parent_of_item: Tensor, slot_of_item: Tensor
+) -> Tensor:
+    """How many items may still be returned below each candidate child.
+
+    Args:
+        exclusion: Of `list_exclusions`.
+        leaves: int64 [batch, beams, slots] items below each child in the whole catalogue.
+        parents: int64 [batch, beams] distinct nodes; a dead beam's is no item's ancestor.
+        parent_of_item: int64 [batch, n] each listed item's ancestor at the parents' depth.
+        slot_of_item: int64 [batch, n] that ancestor's child on the item's path.
+
+    Returns:
+        int64 [batch, beams, slots].
+    """
+    batch, beams, slots = leaves.shape
+    below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
+    beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
+    change = exclusion.change * below.sum(2)
+    changes = torch.zeros_like(leaves).flatten(1).scatter_add(1, beam * slots + slot_of_item, change)
+    start = torch.where(exclusion.only_listed.unsqueeze(2), torch.zeros_like(leaves), leaves)
+    return start + changes.view(batch, beams, slots)

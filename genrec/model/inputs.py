@@ -1,0 +1,91 @@
+"""From user and item indexes to the encoder's inputs (paper, equation 1), by vector gathers alone.
+
+One module serves training, evaluation and the exported graph: `[BEG] user item ... [MASK] ... [END]`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genrec.indexing.tokens import TokenScheme
+
+
+class EncoderInputs(NamedTuple):
+    """What the encoder reads; each int64 [batch, length], padding on the right."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    user_ids: Tensor
+    item_ids: Tensor
+
+
+class InputBuilder(nn.Module):
+    """Looks up and joins the tokens of users and items.
+
+    Item row `item_count + 1` is the [MASK]: a sequence of rows can hold it at any place.
+    """
+
+    item_tokens: Tensor
+    user_tokens: Tensor
+
+    def __init__(self, scheme: TokenScheme, max_length: int) -> None:
+        super().__init__()
+        self.pad, self.begin, self.end = scheme.special.pad, scheme.special.begin, scheme.special.end
+        self.item_count = scheme.item_count
+        self.mask_item = scheme.item_count + 1
+        self.max_length = max_length
+        self.depth = scheme.encoder_tokens.shape[1]
+        self.budget = max_length - 2 - scheme.user_tokens.shape[1]
+        """Tokens left for the items and [MASK] beside [BEG], the user and [END]."""
+        mask_row = torch.full((1, self.depth), self.pad, dtype=torch.int64)
+        mask_row[0, 0] = scheme.special.mask
+        items = torch.from_numpy(scheme.encoder_tokens).long()
+        self.register_buffer("item_tokens", torch.cat([items, mask_row]), persistent=False)
+        self.register_buffer("user_tokens", torch.from_numpy(scheme.user_tokens).long(), persistent=False)
+
+    @property
+    def max_items(self) -> int:
+        """How many items always fit, whatever their number of tokens, with the [MASK] among them."""
+        return (self.budget - 1) // self.depth
+
+    def forward(self, items: Tensor, users: Tensor) -> EncoderInputs:
+        """Build the encoder's inputs; where a row is too long its newest items are kept.
+
+        Args:
+            items: int64 [batch, n] item rows, oldest first; zeros, wherever they stand, are padding.
+            users: int64 [batch]; 0 is the unknown user.
+
+        Returns:
+            Inputs of length min(max_length, what n items could need).
+        """
+        tokens = self.item_tokens[items]  # [batch, n, depth]
+        used = (tokens != self.pad).sum(-1)  # [batch, n]
+        newer = used.flip(1).cumsum(1).flip(1)
+        tokens = torch.where((newer <= self.budget).unsqueeze(-1), tokens, self.pad)
+        flat = tokens.flatten(1)  # [batch, n * depth]
+        flat_ids = torch.where(items <= self.item_count, items, 0).unsqueeze(-1).expand_as(tokens).flatten(1)
+        user = self.user_tokens[users if self.user_tokens.shape[0] > 1 else torch.zeros_like(users)]
+        edge = users.unsqueeze(1)
+        none = torch.zeros_like(edge)
+        row = torch.cat([none + self.begin, user, flat, none + self.end], dim=1)
+        user_ids = torch.cat([none, edge.expand_as(user), torch.zeros_like(flat), none], dim=1)
+        item_ids = torch.cat([none, torch.zeros_like(user), flat_ids, none], dim=1)
+        return self._close_gaps(row, user_ids, item_ids)
+
+    def _close_gaps(self, row: Tensor, user_ids: Tensor, item_ids: Tensor) -> EncoderInputs:
+        """Move the tokens of each row to its left end; all [batch, width]."""
+        keep = row != self.pad
+        width = row.shape[1]
+        target = torch.where(keep, keep.long().cumsum(1) - 1, width)  # gaps go to a column that is cut off
+
+        def move(values: Tensor, empty: int) -> Tensor:
+            moved = values.new_full((row.shape[0], 1), empty).expand(-1, width + 1)
+            return moved.scatter(1, target, values)[:, :width][:, : self.max_length]
+
+        return EncoderInputs(
+            input_ids=move(row, self.pad),
+            attention_mask=move(keep.long(), 0),
+            user_ids=move(user_ids, 0),
+            item_ids=move(item_ids, 0),
+        )

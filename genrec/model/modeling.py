@@ -1,0 +1,146 @@
+"""GenRec on Hugging Face's BART: the encoder adds user-ID and item-ID embeddings (paper, section 4.1)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, BartForConditionalGeneration, BartModel
+from transformers.modeling_outputs import Seq2SeqLMOutput
+from transformers.models.bart.modeling_bart import BartEncoder, shift_tokens_right
+
+from genrec.model.configuration import GenRecConfig
+
+IGNORED = -100
+"""Label of a position that the loss skips."""
+
+
+class GenRecEncoder(BartEncoder):
+    """BART's encoder over `EMB(S_j) + PosEMB(j) + UIDEMB(UID(j)) + TIDEMB(TID(j))` (paper, equation 2).
+
+    The two ID tables are separate (the paper says so; the published code reads items from the user table).
+    Row 0 of each is zero and stays zero: it stands for "carries no ID".
+    """
+
+    def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
+        super().__init__(config, embed_tokens)
+        self.user_embedding = nn.Embedding(config.user_count + 1, config.d_model, padding_idx=0)
+        self.item_embedding = nn.Embedding(config.item_count + 1, config.d_model, padding_idx=0)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        user_ids: Tensor | None = None,
+        item_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
+        """Encode token sequences.
+
+        Args:
+            input_ids: int64 [batch, length] tokens.
+            attention_mask: [batch, length], 1 where a token stands and 0 on padding.
+            user_ids: int64 [batch, length] user index on user tokens, 0 elsewhere.
+            item_ids: int64 [batch, length] item index on item tokens, 0 elsewhere.
+            inputs_embeds: float [batch, length, d_model] in place of the token embeddings.
+            options: What `BartEncoder.forward` takes besides.
+        """
+        embeds = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        if user_ids is not None:
+            embeds = embeds + self.user_embedding(user_ids)
+        if item_ids is not None:
+            embeds = embeds + self.item_embedding(item_ids)
+        return super().forward(attention_mask=attention_mask, inputs_embeds=embeds, **options)
+
+
+class GenRecModel(BartModel):
+    """BART with GenRec's encoder."""
+
+    config_class = GenRecConfig
+
+    def __init__(self, config: GenRecConfig) -> None:
+        super().__init__(config)
+        self.encoder = GenRecEncoder(config, self.shared)
+        self.post_init()
+
+
+class GenRecForConditionalGeneration(BartForConditionalGeneration):
+    """The recommender: reads a user's token sequence with one [MASK], generates the masked item's tokens."""
+
+    config_class = GenRecConfig
+
+    def __init__(self, config: GenRecConfig) -> None:
+        super().__init__(config)
+        self.model = GenRecModel(config)
+        self.post_init()
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        user_ids: Tensor | None = None,
+        item_ids: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_outputs: Any = None,
+        past_key_values: Any = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        cache_position: Tensor | None = None,
+    ) -> Seq2SeqLMOutput:
+        """Run encoder and decoder.
+
+        Every input is named, as optimum's export demands. Shapes as in `GenRecEncoder.forward`, and:
+
+        Args:
+            decoder_input_ids: int64 [batch, steps]; made from `labels` where absent.
+            labels: int64 [batch, steps] tokens of the masked item; `IGNORED` (-100) on padding.
+
+        Returns:
+            logits [batch, steps, vocabulary], and where `labels` are given the mean cross-entropy over the
+            positions that are not ignored.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.model.encoder(
+                input_ids=input_ids, attention_mask=attention_mask, user_ids=user_ids, item_ids=item_ids
+            )
+        if labels is not None and decoder_input_ids is None:
+            decoder_input_ids = shift_tokens_right(
+                labels, self.config.pad_token_id, self.config.decoder_start_token_id
+            )
+            use_cache = False
+        output = super().forward(
+            attention_mask=attention_mask,
+            decoder_input_ids=decoder_input_ids,
+            decoder_attention_mask=decoder_attention_mask,
+            encoder_outputs=encoder_outputs,
+            past_key_values=past_key_values,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+            cache_position=cache_position,
+        )
+        if labels is not None:
+            output.loss = functional.cross_entropy(
+                output.logits.flatten(0, 1).float(),
+                labels.flatten(),
+                ignore_index=IGNORED,
+                label_smoothing=self.config.label_smoothing if self.training else 0.0,
+            )
+        return output
+
+    @torch.no_grad()
+    def forget_items(self, items: Tensor) -> None:
+        """Zero the ID rows of items (int64 [n]) that training never shows, so that they carry no noise."""
+        self.model.encoder.item_embedding.weight[items] = 0.0
+
+
+AutoConfig.register("genrec", GenRecConfig)
+AutoModel.register(GenRecConfig, GenRecModel)
+AutoModelForSeq2SeqLM.register(GenRecConfig, GenRecForConditionalGeneration)

@@ -1,0 +1,110 @@
+"""Batches of examples of similar length, shuffled anew each epoch, and their tensors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from genrec.indexing.tokens import TokenScheme
+from genrec.model.inputs import InputBuilder
+from genrec.model.modeling import IGNORED
+from genrec.training.examples import Examples, Ints
+
+POOL_BATCHES = 50
+"""Batches' worth of shuffled examples that are sorted by length together: little padding, much shuffling."""
+
+Place = tuple[int, int]
+"""(epoch, example)."""
+
+
+class Places(Dataset[Place]):
+    """Hands each (epoch, example) on to the collator, which gathers a whole batch at once."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, place: Place) -> Place:  # type: ignore[override]
+        return place
+
+
+class LengthGroupedBatches(Sampler[list[Place]]):
+    """Batches of (epoch, example); the order depends on seed and epoch alone.
+
+    Args:
+        lengths: int64 [examples].
+        batch_size: Examples in a batch.
+        per_epoch: Most examples of an epoch, another sample each time; 0 takes all.
+        seed: The run's seed.
+    """
+
+    def __init__(self, lengths: Ints, batch_size: int, per_epoch: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self.size = min(per_epoch or len(lengths), len(lengths))
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration draws."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.size // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order = rng.permutation(len(self.lengths))[: self.size]
+        pool = self.batch_size * POOL_BATCHES
+        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+        ranked = np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools])
+        batches = [ranked[i : i + self.batch_size] for i in range(0, len(ranked), self.batch_size)]
+        for number in rng.permutation(len(batches)):
+            yield [(self.epoch, int(example)) for example in batches[number]]
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Turns (epoch, example) pairs into the model's inputs and labels.
+
+    Args:
+        examples: Maker of examples.
+        scheme: Tokens of items and users.
+        builder: Joins them.
+        unknown_share: Share of examples whose user is shown as unknown, so that visitors are served too.
+        seed: The run's seed.
+    """
+
+    examples: Examples
+    scheme: TokenScheme
+    builder: InputBuilder
+    unknown_share: float
+    seed: int
+
+    def __call__(self, places: list[Place]) -> dict[str, Tensor]:
+        epoch = places[0][0]
+        numbers = np.array([example for _, example in places], dtype=np.int64)
+        items, users, targets = self.examples.rows(numbers, epoch)
+        unknown = _uniform(self.seed, epoch, numbers) < self.unknown_share
+        users = torch.from_numpy(np.where(unknown, 0, users))
+        inputs = self.builder(torch.from_numpy(items), users)
+        width = int(inputs.attention_mask.sum(1).max())
+        labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()
+        return {
+            **{name: values[:, :width] for name, values in inputs._asdict().items()},
+            "labels": torch.where(labels == self.scheme.special.pad, IGNORED, labels),
+        }
+
+
+def _uniform(seed: int, epoch: int, examples: Ints) -> np.ndarray:
+    """A number in [0, 1) for each example, from a hash of seed, epoch and example (splitmix64's finaliser)."""
+    with np.errstate(over="ignore"):
+        start = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+        z = start + (examples.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return (z >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -1,0 +1,126 @@
+"""Training examples: which items the encoder sees and which one it must generate.
+
+Pretraining and finetuning differ in nothing but the maker of examples. Every draw depends on seed, epoch and
+example alone, so a resumed run sees what an unbroken one would have seen.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.data.dataset import Sequences
+
+Ints = NDArray[np.int64]
+
+
+class Rows(NamedTuple):
+    """A batch of examples.
+
+    Attributes:
+        items: int64 [batch, n] item rows with one [MASK] row each, oldest first, zeros on the right.
+        users: int64 [batch].
+        targets: int64 [batch] the masked item.
+    """
+
+    items: Ints
+    users: Ints
+    targets: Ints
+
+
+class Examples(Protocol):
+    """A maker of examples, numbered from 0."""
+
+    def __len__(self) -> int:
+        """The number of examples in an epoch."""
+
+    def lengths(self) -> Ints:
+        """int64 [examples]: items that each example shows, [MASK] included."""
+
+    def rows(self, examples: Ints, epoch: int) -> Rows:
+        """Make a batch of examples (int64 [batch]) as they are in an epoch."""
+
+
+class FinetuneExamples:
+    """Next items: a prefix of the training part, the [MASK] appended, the item after the prefix as target.
+
+    The empty prefix is an example too: `[BEG] user [MASK] [END]`.
+
+    Args:
+        train: Training part of all sequences.
+        mask_item: Row number of the [MASK].
+        max_items: Most rows of an example, [MASK] included; the newest are kept.
+        every_prefix: All prefixes are examples; otherwise only each user's longest.
+    """
+
+    def __init__(self, train: Sequences, mask_item: int, max_items: int, every_prefix: bool) -> None:
+        self.train, self.mask_item, self.max_items = train, mask_item, max_items
+        owners = np.repeat(np.arange(len(train.lengths)), train.lengths)
+        if every_prefix:
+            self.places = np.arange(len(train.items))
+        else:
+            self.places = train.offsets[1:][train.lengths > 0] - 1
+        self.owners = owners[self.places]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def lengths(self) -> Ints:
+        """Rows of each example."""
+        return np.minimum(self.places - self.train.offsets[self.owners] + 1, self.max_items)
+
+    def rows(self, examples: Ints, epoch: int) -> Rows:
+        """The same in every epoch."""
+        places, owners = self.places[examples], self.owners[examples]
+        first = np.maximum(self.train.offsets[owners], places - self.max_items + 1)
+        items = _windows(self.train.items, first, places + 1)
+        items[np.arange(len(items)), places - first] = self.mask_item
+        return Rows(items, owners + 1, self.train.items[places].astype(np.int64))
+
+
+class PretrainExamples:
+    """The cloze task: one random item of each user's training part is masked, another one in each epoch.
+
+    A part that is longer than an example shows a random window around the masked item.
+
+    Args:
+        train: Training part of all sequences.
+        mask_item: Row number of the [MASK].
+        max_items: Most rows of an example.
+        seed: The run's seed.
+    """
+
+    def __init__(self, train: Sequences, mask_item: int, max_items: int, seed: int) -> None:
+        self.train, self.mask_item, self.max_items, self.seed = train, mask_item, max_items, seed
+        self.owners = np.flatnonzero(train.lengths > 0)
+        self._drawn = (-1, np.empty((2, 0)))
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def lengths(self) -> Ints:
+        """Rows of each example."""
+        return np.minimum(self.train.lengths[self.owners], self.max_items)
+
+    def rows(self, examples: Ints, epoch: int) -> Rows:
+        """Another mask and window in each epoch."""
+        if self._drawn[0] != epoch:
+            self._drawn = epoch, np.random.default_rng([self.seed, epoch]).random((2, len(self)))
+        mask_draw, window_draw = self._drawn[1][:, examples]
+        owners = self.owners[examples]
+        start, length = self.train.offsets[owners], self.train.lengths[owners]
+        masked = start + (mask_draw * length).astype(np.int64)
+        size = np.minimum(length, self.max_items)
+        earliest = np.maximum(start, masked - size + 1)
+        latest = np.minimum(masked, start + length - size)
+        first = earliest + (window_draw * (latest - earliest + 1)).astype(np.int64)
+        items = _windows(self.train.items, first, first + size)
+        items[np.arange(len(items)), masked - first] = self.mask_item
+        return Rows(items, owners + 1, self.train.items[masked].astype(np.int64))
+
+
+def _windows(flat: NDArray[np.int32], first: Ints, end: Ints) -> Ints:
+    """Stretches [first, end) of a flat array as rows, zeros on the right: int64 [rows, longest]."""
+    step = np.arange(int((end - first).max(initial=0)))
+    inside = step < (end - first)[:, None]
+    return np.where(inside, flat[np.minimum(first[:, None] + step, len(flat) - 1)], 0).astype(np.int64)
