@@ -1,0 +1,203 @@
+"""Settings of a training run: presets, a TOML file and `--set key=value`, merged and checked together."""
+
+import difflib
+import json
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from genrec.errors import GenRecError
+
+PRESETS = ("bart-base", "base", "small", "tiny")
+Indexing = Literal["text", "random", "sequential", "collaborative", "leaky-sequential"]
+
+
+class TrainConfig(BaseModel):
+    """Everything that decides what a run learns, but for the data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = "small"
+    """Where the defaults come from; a key of presets.toml."""
+    indexing: Indexing = "collaborative"
+    """The rule that gives each item its tokens."""
+    item_depth: int = Field(0, ge=0, le=8)
+    """Tokens of an item, for rules other than `text`; 0 chooses by the size of the catalogue."""
+    weights: str | None = None
+    """Pretrained BART to start from: a hub name or a local folder; None starts from scratch."""
+    d_model: int | None = Field(None, ge=8)
+    """Width of the model; this and the next four come from the weights where those are given."""
+    encoder_layers: int | None = Field(None, ge=1)
+    """Layers of the encoder."""
+    decoder_layers: int | None = Field(None, ge=1)
+    """Layers of the decoder."""
+    heads: int | None = Field(None, ge=1)
+    """Attention heads; they divide `d_model`."""
+    ffn_dim: int | None = Field(None, ge=8)
+    """Inner width of the feed-forward layers."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of activations dropped in training."""
+    user_dropout: float = Field(0.2, ge=0, le=1)
+    """Share of examples whose user is shown as unknown, which trains user 0."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Probability mass that the loss spreads over the vocabulary."""
+    max_length: int = Field(128, ge=8, le=16384)
+    """Tokens of the encoder's input, special tokens included; the newest items are kept."""
+    prefixes: Literal["all", "last"] = "all"
+    """Finetuning examples: every prefix of the training sequence, or only the longest."""
+    epoch_examples: int = Field(0, ge=0)
+    """Most examples of an epoch, drawn anew each time; 0 takes all."""
+    pretrain_epochs: int = Field(10, ge=0)
+    """Epochs of the cloze task."""
+    finetune_epochs: int = Field(20, ge=0)
+    """Most epochs of next-item training."""
+    patience: int = Field(5, ge=1)
+    """Finetuning epochs without a better validation NDCG@10 before it stops."""
+    valid_users: int = Field(0, ge=0)
+    """Users in the validation after each epoch, a seeded sample; 0 takes all."""
+    batch_size: int = Field(128, ge=1)
+    """Examples in a step."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """AdamW's peak learning rate."""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
+    warmup: float = Field(0.05, ge=0, le=1)
+    """Share of steps in which the learning rate rises linearly; it then falls linearly to zero."""
+    clip: float = Field(1.0, gt=0)
+    """Largest norm of the gradient."""
+    beams: int = Field(20, ge=1)
+    """Beams of the search in validation."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seed of everything that is drawn."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
+        faults = []
+        shape = {name: getattr(self, name) for name in SHAPE}
+        if self.weights is None:
+            missing = [name for name, value in shape.items() if value is None]
+            if missing:
+                faults.append(f"{', '.join(missing)} must be set when no weights are given")
+            if self.d_model and self.heads and self.d_model % self.heads:
+                faults.append(f"d_model {self.d_model} must be a multiple of heads {self.heads}")
+            if self.indexing == "text":
+                faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
+        if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
+            faults.append("pretrain_epochs and finetune_epochs are both 0: nothing to train")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+SHAPE = ("d_model", "encoder_layers", "decoder_layers", "heads", "ffn_dim")
+"""The settings that pretrained weights decide by themselves."""
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """The settings that a preset names.
+
+    Raises:
+        GenRecError: There is no such preset.
+    """
+    presets = tomllib.loads((files("genrec") / "presets.toml").read_text(encoding="utf-8"))
+    if name not in presets:
+        raise GenRecError(f"preset {name!r} is unknown; choose one of: {', '.join(PRESETS)}")
+    return {"preset": name, **presets[name]}
+
+
+def make_config(
+    preset: str | None = None,
+    config_file: Path | None = None,
+    settings: dict[str, Any] | list[str] | None = None,
+    seed: int | None = None,
+) -> TrainConfig:
+    """Merge a preset with a TOML file, `key=value` settings and a seed.
+
+    Args:
+        preset: Name of a preset; the file may name one too; `small` where neither does.
+        config_file: TOML file of settings.
+        settings: A dict of values or a list of "key=value" texts.
+        seed: The same as the setting `seed`.
+
+    Raises:
+        GenRecError: Every fault found (unknown key, wrong value, a key given two values), in one message.
+    """
+    faults: list[str] = []
+    given: dict[str, tuple[Any, str]] = {}
+
+    def give(key: str, value: Any, source: str) -> None:
+        if key in given and given[key][0] != value:
+            faults.append(
+                f"{key} is given two values: {given[key][0]} ({given[key][1]}) and {value} ({source})"
+            )
+        given.setdefault(key, (value, source))
+
+    for key, value in (_read_toml(config_file) if config_file else {}).items():
+        give(key, value, str(config_file))
+    for key, value in _pairs(settings or {}, faults):
+        give(key, value, "--set")
+    for key, value in (("preset", preset), ("seed", seed)):
+        if value is not None:
+            give(key, value, f"--{key}")
+    values = {key: value for key, (value, _) in given.items()}
+    faults += _unknown_keys(values)
+    base = preset_settings(str(values.get("preset", "small")))
+    if "weights" in values and base.get("weights") is None:
+        base = {key: value for key, value in base.items() if key not in SHAPE}
+    known = {key: value for key, value in values.items() if key in TrainConfig.model_fields}
+    try:
+        config = TrainConfig(**{**base, **known})
+    except ValidationError as error:
+        faults += [_explain(fault) for fault in error.errors()]
+    if faults:
+        raise GenRecError("the settings are wrong: " + "; ".join(faults))
+    return config
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise GenRecError(f"the config file {path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise GenRecError(f"the config file {path} is no readable TOML: {error}") from error
+
+
+def _pairs(settings: dict[str, Any] | list[str], faults: list[str]) -> list[tuple[str, Any]]:
+    if isinstance(settings, dict):
+        return list(settings.items())
+    pairs = []
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if equals:
+            pairs.append((key.strip(), _parse(value.strip())))
+        else:
+            faults.append(f"--set {text} is not key=value")
+    return pairs
+
+
+def _parse(value: str) -> Any:
+    """Numbers and booleans as JSON writes them; everything else is text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _unknown_keys(values: dict[str, Any]) -> list[str]:
+    faults = []
+    for key in values:
+        if key not in TrainConfig.model_fields:
+            near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TrainConfig.model_fields)}"
+            faults.append(f"unknown setting {key!r}, {hint}")
+    return faults
+
+
+def _explain(fault: Any) -> str:
+    name = ".".join(map(str, fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{name} = {fault['input']!r}: {message}" if name else message

@@ -1,0 +1,39 @@
+"""Telling datasets, runs and bundles apart."""
+
+from pathlib import Path
+from typing import Final
+
+from genrec.errors import GenRecError
+from genrec.ids import DATASET_FILE, MANIFEST_FILE, RUN_FILE
+
+DATASET: Final = "dataset"
+RUN: Final = "run"
+BUNDLE: Final = "bundle"
+
+_MARKS: Final = {DATASET_FILE: DATASET, RUN_FILE: RUN, MANIFEST_FILE: BUNDLE}
+_MAKERS: Final = {
+    DATASET: "genrec prepare SOURCE -o DATASET",
+    RUN: "genrec train DATASET -o RUN",
+    BUNDLE: "genrec export RUN -o exports/NAME",
+}
+
+
+def require_kind(path: Path, *wanted: str) -> str:
+    """The kind of a folder, which must be one of those wanted.
+
+    Raises:
+        GenRecError: The folder is missing or is something else; says what, and how to make one.
+    """
+    names = " or ".join(f"a {kind}" for kind in wanted)
+    hint = f"make one with: {_MAKERS[wanted[0]]}"
+    if not path.exists():
+        raise GenRecError(f"{path} does not exist; {names} is wanted here, {hint}")
+    if not path.is_dir():
+        raise GenRecError(f"{path} is a file; a folder that is {names} is wanted here, {hint}")
+    kind = next((kind for mark, kind in _MARKS.items() if (path / mark).is_file()), None)
+    if kind is None:
+        marks = " or ".join(mark for mark, kind in _MARKS.items() if kind in wanted)
+        raise GenRecError(f"{path} is not {names}: it has no {marks}; {hint}")
+    if kind not in wanted:
+        raise GenRecError(f"{path} is a {kind}, not {names}; give the folder of one, or {hint}")
+    return kind

@@ -1,0 +1,94 @@
+"""A run's folder: the model, its tokens, its settings and the tables it was trained on, saved and loaded."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers.utils import logging as transformers_logging
+
+from genrec.config import TrainConfig
+from genrec.data.tables import Sequences, read_sequences
+from genrec.errors import GenRecError
+from genrec.files import read_json, verify_files
+from genrec.folders import RUN, require_kind
+from genrec.ids import CONFIG_FILE, RUN_FILE, WEIGHTS_FILE
+from genrec.indexing.tokens import TokenScheme, load_scheme
+from genrec.model.modeling import GenRecForConditionalGeneration
+
+FINISHED = "finished"
+"""Status of a run whose training is over; until then it is "training"."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with all that it needs to recommend."""
+
+    path: Path
+    info: dict[str, Any]
+    """What run.json says."""
+    config: TrainConfig
+    model: GenRecForConditionalGeneration
+    scheme: TokenScheme
+
+    @property
+    def sequences(self) -> Sequences:
+        """The sequences of the dataset that the run was trained on."""
+        return read_sequences(self.path)
+
+
+def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
+    """Load a finished run; its model is in evaluation mode.
+
+    Raises:
+        GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
+    """
+    path = Path(path)
+    require_kind(path, RUN)
+    info = read_json(path / RUN_FILE)
+    if info.get("status") != FINISHED:
+        raise GenRecError(
+            f"{path} is a run whose training did not finish; continue it with --resume, or repeat it with --force"
+        )
+    try:
+        config = TrainConfig(**info["config"])
+        files = info["files"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
+    verify_files(path, files)
+    return Run(path, info, config, load_model(path).to(device).eval(), load_scheme(path))
+
+
+def load_model(path: Path) -> GenRecForConditionalGeneration:
+    """Load the weights of a folder, strictly: nothing may be missing or left over.
+
+    Raises:
+        GenRecError: The weights are missing or damaged, or do not fit config.json.
+    """
+    quiet_libraries()
+    try:
+        model, loading = GenRecForConditionalGeneration.from_pretrained(
+            path, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise GenRecError(
+            f"{path / WEIGHTS_FILE} or {CONFIG_FILE} beside it is damaged or missing: {_first_line(error)}; "
+            "train again or copy the run again"
+        ) from error
+    faults = [f"{kind.replace('_', ' ')} {list(keys)[:3]}" for kind, keys in loading.items() if keys]
+    if faults:
+        raise GenRecError(f"{path / WEIGHTS_FILE} does not fit {CONFIG_FILE}: {'; '.join(faults)}")
+    return model
+
+
+def quiet_libraries() -> None:
+    """Silence log lines and bars of transformers: genrec tells its user itself what matters."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
