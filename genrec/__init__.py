@@ -20,7 +20,7 @@ _VERBS = {
     "load": "genrec.recommend",
 }
 
-__all__ = [*_VERBS, "__version__"]  # noqa: PLE0604
+__all__ = [*_VERBS, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -130,9 +130,7 @@ def make_config(
 
     def give(key: str, value: Any, source: str) -> None:
         if key in given and given[key][0] != value:
-            faults.append(
-                f"{key} is given two values: {given[key][0]} ({given[key][1]}) and {value} ({source})"
-            )
+            faults.append(f"{key} is given two values: {given[key][0]} ({given[key][1]}) and {value} ({source})")
         given.setdefault(key, (value, source))
 
     for key, value in (_read_toml(config_file) if config_file else {}).items():

@@ -18,8 +18,6 @@ class State:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", callback=_remember_debug, help="Show the traceback of an error.")
-]
+Debug = Annotated[bool, typer.Option("--debug", callback=_remember_debug, help="Show the traceback of an error.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that already exists.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")]

@@ -139,6 +139,4 @@ def _check_counts(path: Path, info: dict[str, Any], sequences: Sequences) -> Non
         raise GenRecError(f"{path} is damaged: sequences and users differ in number; prepare it anew")
     items = sequences.items
     if len(items) and (np.min(items) < 1 or np.max(items) > found["items"]):
-        raise GenRecError(
-            f"{path} is damaged: sequences name items beyond 1..{found['items']}; prepare it anew"
-        )
+        raise GenRecError(f"{path} is damaged: sequences name items beyond 1..{found['items']}; prepare it anew")

@@ -104,9 +104,7 @@ def _flatten(chunks: Sequence[pa.ListArray]) -> Sequences:
 
 def damaged(path: Path, error: Exception) -> GenRecError:
     """The error for a table that cannot be read."""
-    return GenRecError(
-        f"{path} is damaged or no Parquet file ({error}); make {path.parent} anew or copy it again"
-    )
+    return GenRecError(f"{path} is damaged or no Parquet file ({error}); make {path.parent} anew or copy it again")
 
 
 def write_tables(

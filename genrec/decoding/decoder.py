@@ -96,9 +96,7 @@ class BeamDecoder(nn.Module):
         mixed = (weights @ value).transpose(1, 2).reshape(hidden.shape)
         return attention.out_proj(mixed), (key, value)
 
-    def _cross_attention(
-        self, layer: BartDecoderLayer, hidden: Tensor, memory: Memory, number: int
-    ) -> Tensor:
+    def _cross_attention(self, layer: BartDecoderLayer, hidden: Tensor, memory: Memory, number: int) -> Tensor:
         attention = layer.encoder_attn
         query = self._split(attention.q_proj(hidden))  # [batch, heads, beams, head size]
         weights = torch.softmax(query @ memory.keys[number] + memory.mask, dim=-1)

@@ -46,9 +46,7 @@ class RecommenderModule(nn.Module):
         Returns:
             items int64 [batch, k] and scores float32 [batch, k], descending; (0, -inf) where fewer are allowed.
         """
-        history, banned, allowed = (
-            self._known(x, self.inputs.item_count) for x in (history, banned, allowed)
-        )
+        history, banned, allowed = (self._known(x, self.inputs.item_count) for x in (history, banned, allowed))
         user = self._known(user, self.user_count)
         seen = history * exclude_seen.to(history.dtype)
         exclusion = list_exclusions(torch.cat([seen, banned], dim=1), allowed)

@@ -78,9 +78,7 @@ class BeamSearch(nn.Module):
         parent_of_item = torch.zeros_like(exclusion.items)
         for position, level in enumerate(self.levels):
             hidden, cache = self.decoder.step(tokens, position, memory, cache)
-            node, tokens, scores, parent = self._extend(
-                level, hidden, node, scores, exclusion, parent_of_item
-            )
+            node, tokens, scores, parent = self._extend(level, hidden, node, scores, exclusion, parent_of_item)
             cache = _reorder(cache, parent)
             parent_of_item = level.node_of_item[exclusion.items].long()
         return _rank(self.item_of_leaf[node], scores)
@@ -112,9 +110,7 @@ class BeamSearch(nn.Module):
         parent = torch.div(place, level.widest, rounding_mode="floor")
         return chosen, level.vocabulary[level.token[chosen].long()].long(), best, parent
 
-    def _log_probabilities(
-        self, level: TrieLevel, hidden: Tensor, children: Tensor, exists: Tensor
-    ) -> Tensor:
+    def _log_probabilities(self, level: TrieLevel, hidden: Tensor, children: Tensor, exists: Tensor) -> Tensor:
         """Log-softmax over the children of each beam's node: [batch, beams, slots]."""
         weight = self.head.weight[level.vocabulary]  # [tokens at this depth, d_model]
         logits = nn.functional.linear(hidden, weight, self.bias[0, level.vocabulary.long()]).float()

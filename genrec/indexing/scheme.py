@@ -18,9 +18,7 @@ USER_TOKEN = 4
 FIRST_CODE = 5
 
 
-def own_scheme(
-    sequences: Sequences, item_count: int, indexing: str, seed: int, depth: int = 0
-) -> TokenScheme:
+def own_scheme(sequences: Sequences, item_count: int, indexing: str, seed: int, depth: int = 0) -> TokenScheme:
     """A scheme with a vocabulary of its own: at each depth another set of codes, so a token knows its depth.
 
     Args:
@@ -44,9 +42,7 @@ def own_scheme(
     )
 
 
-def text_scheme(
-    sequences: Sequences, user_count: int, item_count: int, seed: int, tokenizer: Any
-) -> TokenScheme:
+def text_scheme(sequences: Sequences, user_count: int, item_count: int, seed: int, tokenizer: Any) -> TokenScheme:
     """The paper's scheme: "user_12" and "item_1234" split by a pretrained tokenizer.
 
     The numbers are shuffled with the seed: those of public files tell the order of first appearance.

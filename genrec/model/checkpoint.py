@@ -1,6 +1,7 @@
 """A run's folder: the model, its tokens, its settings and the tables it was trained on, saved and loaded."""
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from genrec.config import TrainConfig
+from genrec.data.dataset import Dataset
 from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
-from genrec.files import read_json, verify_files
+from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.folders import RUN, require_kind
-from genrec.ids import CONFIG_FILE, RUN_FILE, WEIGHTS_FILE
+from genrec.ids import CONFIG_FILE, FORMAT_VERSION, METRICS_FILE, RUN_FILE, TABLE_FILES, WEIGHTS_FILE
 from genrec.indexing.tokens import TokenScheme, load_scheme
 from genrec.model.modeling import GenRecForConditionalGeneration
 
 FINISHED = "finished"
-"""Status of a run whose training is over; until then it is "training"."""
+TRAINING = "training"
+"""Status of a run, before and after its training is over."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,39 @@ class Run:
     def sequences(self) -> Sequences:
         """The sequences of the dataset that the run was trained on."""
         return read_sequences(self.path)
+
+
+def start_run(folder: Path, dataset: Dataset, config: TrainConfig, scheme: TokenScheme, **info: Any) -> None:
+    """Write what a run knows before its training: settings, tokens and the dataset's tables.
+
+    Args:
+        folder: An existing folder.
+        dataset: What it will be trained on.
+        config: Its settings.
+        scheme: Its tokens.
+        info: What else run.json should say.
+    """
+    for name in TABLE_FILES:
+        shutil.copyfile(dataset.path / name, folder / name)
+    scheme.save(folder)
+    content = {
+        "format_version": FORMAT_VERSION,
+        "status": TRAINING,
+        "dataset": {"checksum": dataset.checksum, "name": dataset.path.name, "info": dataset.info},
+        "config": config.model_dump(),
+        **info,
+    }
+    write_json(folder / RUN_FILE, content)
+
+
+def finish_run(folder: Path, model: GenRecForConditionalGeneration, **info: Any) -> dict[str, Any]:
+    """Write the weights and declare the run finished; `info` is added to run.json, whose content is returned."""
+    model.save_pretrained(folder)
+    kept = [path.name for path in folder.iterdir() if path.is_file() and path.name not in (RUN_FILE, METRICS_FILE)]
+    content = {**read_json(folder / RUN_FILE), "status": FINISHED, **info}
+    content["files"] = describe_files(folder, sorted(kept))
+    write_json(folder / RUN_FILE, content)
+    return content
 
 
 def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
