@@ -1,0 +1,183 @@
+"""`genrec eval`: a model and others under one protocol, on the same users."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genrec.data.catalogue import Catalogue
+from genrec.data.dataset import load_dataset
+from genrec.data.split import Split
+from genrec.data.tables import Sequences, read_sequences
+from genrec.errors import GenRecError
+from genrec.evaluation.metrics import summarise
+from genrec.evaluation.protocol import Ranker, make_cases, rank_targets
+from genrec.files import read_json
+from genrec.folders import BUNDLE, RUN, require_kind
+from genrec.ids import MANIFEST_FILE, RUN_FILE
+from genrec.progress import SILENT, Reporter
+
+POPULARITY = "popularity"
+REFERENCES = (POPULARITY,)
+"""Models that need no training and no folder."""
+
+DEFAULT_KS = (1, 5, 10)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model under evaluation; its ranker is made when its turn comes."""
+
+    name: str
+    indexing: str | None
+    make_ranker: Callable[[], Ranker]
+
+
+def evaluate(
+    model: str | Path,
+    *,
+    data: str | Path | None = None,
+    split: Split = "test",
+    k: Sequence[int] = DEFAULT_KS,
+    beams: int = 20,
+    exclude_seen: bool = False,
+    users: int | None = None,
+    against: Sequence[str | Path] = (),
+    device: str = "auto",
+    seed: int = 0,
+    reporter: Reporter = SILENT,
+) -> dict[str, Any]:
+    """Measure a run or a bundle by leave-one-out over all items.
+
+    Args:
+        model: Run or bundle.
+        data: Dataset to evaluate on; by default the sequences that the model carries.
+        split: "test" or "valid".
+        k: Cut-offs of the metrics.
+        beams: Beams of the search on runs (a bundle has its own); at least the largest cut-off is used.
+        exclude_seen: Whether items of the history are no candidates.
+        users: Evaluate a seeded sample of so many users; None takes all.
+        against: Further runs, bundles or "popularity", ranked on the same users.
+        device: Where runs compute: auto, cpu or cuda.
+        seed: Of the sample.
+        reporter: Receives progress.
+
+    Returns:
+        {"split", "users", "protocol", "metrics", "intervals", "against": [...], "seconds"}.
+
+    Raises:
+        GenRecError: A model or the data is missing, damaged, or they do not fit together.
+    """
+    started = time.perf_counter()
+    ks = _check_cutoffs(k)
+    sequences, item_count = _sequences(Path(model), data)
+    cases = make_cases(sequences, split, users, seed)
+    width = max(ks)
+    contestants = [
+        _contestant(name, sequences, item_count, width, beams, device) for name in (model, *against)
+    ]
+    results = []
+    for contestant in contestants:
+        ranks = rank_targets(contestant.make_ranker(), cases, exclude_seen, reporter, contestant.name)
+        metrics, intervals = summarise(ranks, ks)
+        results.append(
+            {
+                "model": contestant.name,
+                "indexing": contestant.indexing,
+                "metrics": metrics,
+                "intervals": intervals,
+            }
+        )
+    own, *others = results
+    return {
+        **own,
+        "split": split,
+        "users": len(cases),
+        "protocol": {
+            "split": "leave-one-out",
+            "candidates": "all items but those of the history" if exclude_seen else "all items",
+            "exclude_seen": exclude_seen,
+            "items": item_count,
+            "beams": max(beams, width),
+            "sampled_users": bool(users) and len(cases) < len(make_cases(sequences, split)),
+            "seed": seed,
+            "targets_in_history": cases.seen_share(),
+            "leaky": any(result["indexing"] == "leaky-sequential" for result in results),
+        },
+        "against": others,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _check_cutoffs(k: Sequence[int]) -> tuple[int, ...]:
+    if not k or min(k) < 1:
+        raise GenRecError(f"k = {list(k)} is wrong: give whole numbers from 1 on, such as 1,5,10")
+    return tuple(sorted(set(k)))
+
+
+def _sequences(model: Path, data: str | Path | None) -> tuple[Sequences, int]:
+    """The sequences to evaluate on and the number of items of the model's catalogue."""
+    kind = require_kind(model, RUN, BUNDLE)
+    catalogue = Catalogue(model)
+    if data is not None:
+        dataset = load_dataset(data)
+        _check_same_items(catalogue, Catalogue(dataset.path))
+        return dataset.sequences, dataset.item_count
+    if kind == BUNDLE and not catalogue.has_histories:
+        raise GenRecError(f"{model} was exported without histories; give the dataset with --data")
+    return read_sequences(model), catalogue.item_count
+
+
+def _check_same_items(model: Catalogue, data: Catalogue) -> None:
+    """A dataset fits when it is the model's, or extends it: the first users and items are the same."""
+    if not data.extends(model):
+        raise GenRecError(
+            f"{data.folder} is not the dataset of {model.folder}, nor does it extend it: their users or items "
+            "have other numbers; give the dataset that the model was trained on"
+        )
+
+
+def _contestant(
+    name: str | Path, sequences: Sequences, item_count: int, k: int, beams: int, device: str
+) -> Contestant:
+    if str(name) == POPULARITY:
+        from genrec.evaluation.rankers import PopularityRanker
+
+        return Contestant(POPULARITY, None, lambda: PopularityRanker(sequences, item_count, k))
+    path = Path(name)
+    if not path.exists():
+        raise GenRecError(f"{path} does not exist; give a run, a bundle or one of: {', '.join(REFERENCES)}")
+    if require_kind(path, RUN, BUNDLE) == BUNDLE:
+        indexing = read_json(path / MANIFEST_FILE).get("indexing")
+        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k))
+    indexing = read_json(path / RUN_FILE).get("config", {}).get("indexing")
+    return Contestant(str(path), indexing, lambda: _run_ranker(path, k, beams, device))
+
+
+def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
+    from genrec.decoding.recommender import RecommenderModule
+    from genrec.device import choose_device
+    from genrec.evaluation.rankers import TorchRanker
+    from genrec.model.checkpoint import load_run
+
+    target = choose_device(device)
+    run = load_run(path, target)
+    module = RecommenderModule(run.model, run.scheme, run.config.max_length, beams, k)
+    return TorchRanker(module, target)
+
+
+def _bundle_ranker(path: Path, k: int) -> Ranker:
+    from genrec.runtime.recommender import Recommender
+
+    recommender = Recommender(path)
+    if k > recommender.k:
+        raise GenRecError(
+            f"{path} returns {recommender.k} items, {k} are needed; export it again with --k {k}, or use --k"
+        )
+
+    def rank(users: Any, histories: Any, exclude_seen: bool) -> Any:
+        items, _ = recommender(histories, users, exclude_seen=exclude_seen)
+        return items[:, :k]
+
+    return rank
