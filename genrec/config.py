@@ -3,6 +3,7 @@
 import difflib
 import json
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from genrec.errors import GenRecError
 
 PRESETS = ("bart-base", "base", "small", "tiny")
+DEFAULT_PRESET = "small"
 Indexing = Literal["text", "random", "sequential", "collaborative", "leaky-sequential"]
 
 
@@ -20,7 +22,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: str = "small"
+    preset: str = DEFAULT_PRESET
     """Where the defaults come from; a key of presets.toml."""
     indexing: Indexing = "collaborative"
     """The rule that gives each item its tokens."""
@@ -95,6 +97,9 @@ class TrainConfig(BaseModel):
 SHAPE = ("d_model", "encoder_layers", "decoder_layers", "heads", "ffn_dim")
 """The settings that pretrained weights decide by themselves."""
 
+STRUCTURE = ("preset", "indexing", "item_depth", "weights", "max_length", *SHAPE)
+"""The settings that a pretrained run decides for those that are finetuned from it."""
+
 
 def preset_settings(name: str) -> dict[str, Any]:
     """The settings that a preset names.
@@ -108,22 +113,22 @@ def preset_settings(name: str) -> dict[str, Any]:
     return {"preset": name, **presets[name]}
 
 
-def make_config(
+def collect_settings(
     preset: str | None = None,
     config_file: Path | None = None,
     settings: dict[str, Any] | list[str] | None = None,
     seed: int | None = None,
-) -> TrainConfig:
-    """Merge a preset with a TOML file, `key=value` settings and a seed.
+) -> dict[str, Any]:
+    """Gather what was asked for explicitly.
 
     Args:
-        preset: Name of a preset; the file may name one too; `small` where neither does.
+        preset: Name of a preset; the file may name one too.
         config_file: TOML file of settings.
         settings: A dict of values or a list of "key=value" texts.
         seed: The same as the setting `seed`.
 
     Raises:
-        GenRecError: Every fault found (unknown key, wrong value, a key given two values), in one message.
+        GenRecError: A key is unknown or given two values, in one message for all faults.
     """
     faults: list[str] = []
     given: dict[str, tuple[Any, str]] = {}
@@ -140,19 +145,33 @@ def make_config(
     for key, value in (("preset", preset), ("seed", seed)):
         if value is not None:
             give(key, value, f"--{key}")
-    values = {key: value for key, (value, _) in given.items()}
-    faults += _unknown_keys(values)
-    base = preset_settings(str(values.get("preset", "small")))
-    if "weights" in values and base.get("weights") is None:
-        base = {key: value for key, value in base.items() if key not in SHAPE}
-    known = {key: value for key, value in values.items() if key in TrainConfig.model_fields}
-    try:
-        config = TrainConfig(**{**base, **known})
-    except ValidationError as error:
-        faults += [_explain(fault) for fault in error.errors()]
+    faults += _unknown_keys(given)
     if faults:
         raise GenRecError("the settings are wrong: " + "; ".join(faults))
-    return config
+    return {key: value for key, (value, _) in given.items()}
+
+
+def make_config(given: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
+    """Complete and check settings.
+
+    Args:
+        given: Of `collect_settings`.
+        base: Where the other settings come from; by default the preset, `small` where none is named.
+
+    Raises:
+        GenRecError: Wrong values, all in one message.
+    """
+    if base is not None:
+        defaults = base.model_dump()
+    else:
+        defaults = preset_settings(str(given.get("preset", DEFAULT_PRESET)))
+        if "weights" in given and "weights" not in defaults:
+            defaults = {key: value for key, value in defaults.items() if key not in SHAPE}
+    try:
+        return TrainConfig(**{**defaults, **given})
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise GenRecError(f"the settings are wrong: {faults}") from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -185,7 +204,7 @@ def _parse(value: str) -> Any:
         return value
 
 
-def _unknown_keys(values: dict[str, Any]) -> list[str]:
+def _unknown_keys(values: Iterable[str]) -> list[str]:
     faults = []
     for key in values:
         if key not in TrainConfig.model_fields:

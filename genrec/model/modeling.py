@@ -76,7 +76,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         self.model = GenRecModel(config)
         self.post_init()
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -126,14 +126,15 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             return_dict=True,
             cache_position=cache_position,
         )
-        if labels is not None:
-            output.loss = functional.cross_entropy(
-                output.logits.flatten(0, 1).float(),
-                labels.flatten(),
-                ignore_index=IGNORED,
-                label_smoothing=self.config.label_smoothing if self.training else 0.0,
-            )
-        return output
+        if labels is None:
+            return output
+        loss = functional.cross_entropy(
+            output.logits.flatten(0, 1).float(),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            label_smoothing=self.config.label_smoothing if self.training else 0.0,
+        )
+        return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:

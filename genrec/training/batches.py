@@ -29,7 +29,7 @@ class Places(Dataset[Place]):
     def __len__(self) -> int:
         return self.size
 
-    def __getitem__(self, place: Place) -> Place:  # type: ignore[override]
+    def __getitem__(self, place: Place) -> Place:
         return place
 
 
@@ -89,8 +89,8 @@ class Collator:
         numbers = np.array([example for _, example in places], dtype=np.int64)
         items, users, targets = self.examples.rows(numbers, epoch)
         unknown = _uniform(self.seed, epoch, numbers) < self.unknown_share
-        users = torch.from_numpy(np.where(unknown, 0, users))
-        inputs = self.builder(torch.from_numpy(items), users)
+        shown = torch.from_numpy(np.where(unknown, 0, users))
+        inputs = self.builder(torch.from_numpy(items), shown)
         width = int(inputs.attention_mask.sum(1).max())
         labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()
         return {

@@ -1,0 +1,158 @@
+"""A model and its tokens before training: from scratch, or from pretrained BART."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoTokenizer, BartConfig
+
+from genrec.config import SHAPE, TrainConfig
+from genrec.data.dataset import Dataset
+from genrec.data.split import train_part
+from genrec.errors import GenRecError
+from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
+from genrec.indexing.tokens import TokenScheme
+from genrec.model.checkpoint import quiet_libraries
+from genrec.model.configuration import GenRecConfig
+from genrec.model.modeling import GenRecForConditionalGeneration
+
+_BART_NAMES = {
+    "d_model": ("d_model",),
+    "encoder_layers": ("encoder_layers",),
+    "decoder_layers": ("decoder_layers",),
+    "heads": ("encoder_attention_heads", "decoder_attention_heads"),
+    "ffn_dim": ("encoder_ffn_dim", "decoder_ffn_dim"),
+}
+"""What BART calls the settings that shape a model."""
+
+
+class Built:
+    """What training starts from.
+
+    Attributes:
+        config: The settings, with the shape that pretrained weights decided.
+        scheme: Tokens of items and users.
+        model: On the CPU.
+        tokenizer: In text mode, else None.
+    """
+
+    def __init__(
+        self, config: TrainConfig, scheme: TokenScheme, model: GenRecForConditionalGeneration, tokenizer: Any
+    ) -> None:
+        self.config, self.scheme, self.model, self.tokenizer = config, scheme, model, tokenizer
+
+
+def build(config: TrainConfig, dataset: Dataset) -> Built:
+    """Make tokens and model; the same seed gives the same weights.
+
+    Raises:
+        GenRecError: Pretrained weights cannot be had or contradict the settings.
+    """
+    quiet_libraries()
+    torch.manual_seed(config.seed)
+    if config.weights is None:
+        built = _from_scratch(config, dataset)
+    else:
+        built = _from_weights(config, dataset, config.weights)
+    known = train_part(dataset.sequences).items
+    unseen = np.setdiff1d(np.arange(1, dataset.item_count + 1), known)
+    built.model.forget_items(torch.from_numpy(unseen))
+    return built
+
+
+def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
+    scheme = own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
+    shape = {name: getattr(config, key) for key, names in _BART_NAMES.items() for name in names}
+    model = GenRecForConditionalGeneration(
+        GenRecConfig(
+            **shape,
+            **_common(config, dataset, scheme),
+            max_position_embeddings=config.max_length,
+            vocab_size=scheme.vocabulary,
+        )
+    )
+    return Built(config, scheme, model, None)
+
+
+def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
+    tokenizer, bart = _fetch(weights)
+    found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
+    _check_shape(config, bart, found, weights)
+    config = config.model_copy(update=found)
+    if config.indexing == TEXT:
+        scheme = text_scheme(dataset.sequences, dataset.user_count, dataset.item_count, config.seed, tokenizer)
+        vocabulary = bart.vocab_size
+    else:
+        scheme = own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
+        tokenizer, vocabulary = None, scheme.vocabulary
+    if scheme.vocabulary > vocabulary:
+        raise GenRecError(
+            f"the tokenizer of {weights} has {scheme.vocabulary} tokens, its weights only {vocabulary}"
+        )
+    base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
+    settings = GenRecConfig(**{**base, **_common(config, dataset, scheme), "vocab_size": vocabulary})
+    model = _load_weights(weights, settings, reshaped=vocabulary != bart.vocab_size)
+    return Built(config, scheme, model, tokenizer)
+
+
+def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
+    """What both kinds of model are told."""
+    return {
+        "user_count": dataset.user_count,
+        "item_count": dataset.item_count,
+        "label_smoothing": config.label_smoothing,
+        "dropout": config.dropout,
+        "attention_dropout": 0.0,
+        "pad_token_id": scheme.special.pad,
+        "bos_token_id": scheme.special.begin,
+        "eos_token_id": scheme.special.end,
+        "decoder_start_token_id": scheme.special.end,
+        "forced_eos_token_id": None,
+        "forced_bos_token_id": None,
+    }
+
+
+def _fetch(weights: str) -> tuple[Any, BartConfig]:
+    try:
+        return load_tokenizer(weights), BartConfig.from_pretrained(weights)
+    except (OSError, ValueError) as error:
+        raise _no_weights(weights, error) from error
+
+
+def load_tokenizer(source: str) -> Any:
+    """The tokenizer of a hub name, a folder of weights or a run in text mode."""
+    return AutoTokenizer.from_pretrained(source)
+
+
+def _load_weights(weights: str, settings: GenRecConfig, reshaped: bool) -> GenRecForConditionalGeneration:
+    try:
+        return GenRecForConditionalGeneration.from_pretrained(
+            weights, config=settings, use_safetensors=True, ignore_mismatched_sizes=reshaped
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _no_weights(weights, error) from error
+
+
+def _no_weights(weights: str, error: Exception) -> GenRecError:
+    if Path(weights).exists():
+        return GenRecError(
+            f"{weights} is no folder of a BART model with its tokenizer (config.json, model.safetensors, "
+            f"tokenizer files): {str(error).splitlines()[0]}"
+        )
+    return GenRecError(
+        f"the weights {weights!r} are not on this machine and cannot be fetched; go online, or copy the model's "
+        "folder here and give it with --set weights=FOLDER"
+    )
+
+
+def _check_shape(config: TrainConfig, bart: BartConfig, found: dict[str, int], weights: str) -> None:
+    faults = [
+        f"{key} {getattr(config, key)} (the weights have {found[key]})"
+        for key in SHAPE
+        if getattr(config, key) not in (None, found[key])
+    ]
+    if config.max_length > bart.max_position_embeddings:
+        faults.append(f"max_length {config.max_length} (the weights reach {bart.max_position_embeddings})")
+    if faults:
+        raise GenRecError(f"the settings contradict the weights {weights}: {', '.join(faults)}")

@@ -1,0 +1,169 @@
+"""The training of one run: its phases one after the other, each continued where it stopped."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genrec.data.dataset import Dataset
+from genrec.data.split import train_part
+from genrec.decoding.recommender import RecommenderModule
+from genrec.evaluation.metrics import summarise
+from genrec.evaluation.protocol import Cases, make_cases, rank_targets
+from genrec.evaluation.rankers import TorchRanker
+from genrec.files import atomic_file, read_json, remove, write_json
+from genrec.ids import CHECKPOINTS, METRICS_FILE, RUN_FILE
+from genrec.model.checkpoint import finish_run, load_model
+from genrec.model.inputs import InputBuilder
+from genrec.progress import Reporter
+from genrec.training.batches import Collator, LengthGroupedBatches
+from genrec.training.build import Built
+from genrec.training.checkpoints import last_whole_checkpoint
+from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
+from genrec.training.phase import BEST, PhaseTrainer, arguments, make_trainer
+
+PRETRAIN, FINETUNE = "pretrain", "finetune"
+PHASES = (PRETRAIN, FINETUNE)
+
+VALID_KS = (1, 5, 10)
+"""Cut-offs of the metrics after each epoch."""
+
+
+class Session:
+    """Trains what was built, in a run folder that `start_run` began."""
+
+    def __init__(
+        self,
+        folder: Path,
+        data: Dataset,
+        built: Built,
+        device: torch.device,
+        save_every: float | None,
+        reporter: Reporter,
+    ) -> None:
+        self.folder, self.data, self.built, self.device = folder, data, built, device
+        self.config, self.save_every, self.reporter = built.config, save_every, reporter
+        self.train_sequences = train_part(data.sequences)
+        self.builder = InputBuilder(built.scheme, self.config.max_length)
+        self.cases = self._cases()
+
+    def run(self, phases: Sequence[str]) -> dict[str, Any]:
+        """Train all phases that are not done, finish the run and return its result."""
+        for phase in phases:
+            done = read_json(self.folder / RUN_FILE)["done"]
+            if phase in done:
+                self.built.model = load_model(self._weights(phase))
+            elif self._epochs(phase):
+                self._mark_done(phase, self._train(phase))
+        done = read_json(self.folder / RUN_FILE)["done"]
+        best = self._best(done)
+        seconds = sum(facts["seconds"] for facts in done.values())
+        training = sum(facts["training_seconds"] for facts in done.values())
+        result = {
+            "run": str(self.folder),
+            "epochs": {phase: done.get(phase, {}).get("epochs", 0) for phase in PHASES},
+            "best": best,
+            "seconds": seconds,
+            "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
+        }
+        if self.built.tokenizer is not None:
+            self.built.tokenizer.save_pretrained(self.folder)
+        parameters = sum(weight.numel() for weight in self.built.model.parameters())
+        finish_run(self.folder, self.built.model, result=result, parameters=parameters)
+        remove(self.folder / CHECKPOINTS)
+        return result
+
+    def validate(self) -> dict[str, float]:
+        """Metrics of the model as it is, on the validation items."""
+        model, scheme = self.built.model, self.built.scheme
+        module = RecommenderModule(model, scheme, self.config.max_length, self.config.beams, max(VALID_KS))
+        ranker = TorchRanker(module, self.device)
+        assert self.cases is not None  # callers ask only where somebody has a validation item
+        ranks = rank_targets(ranker, self.cases, reporter=self.reporter, name="validate")
+        return summarise(ranks, VALID_KS)[0]
+
+    def _train(self, phase: str) -> dict[str, Any]:
+        """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
+        validated = phase == FINETUNE and self.cases is not None
+        folder = self.folder / CHECKPOINTS / phase
+        args = arguments(self.config, folder, self._epochs(phase), self.device, validated)
+        examples = self._examples(phase)
+        config = self.config
+        batches = LengthGroupedBatches(examples.lengths(), config.batch_size, config.epoch_examples, config.seed)
+        collator = Collator(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
+        started = time.perf_counter()
+        with self.reporter.task(phase, len(batches) * self._epochs(phase)) as task:
+            validate = self.validate if validated else None
+            trainer = make_trainer(
+                self.built.model, config, args, batches, collator, validate, task, self.save_every
+            )
+            trainer.on_epoch = lambda: self._write_metrics(phase, trainer)
+            checkpoint = last_whole_checkpoint(folder)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        seconds = time.perf_counter() - started
+        self.built.model = trainer.model
+        steps = trainer.steps_done
+        return {
+            "epochs": round(trainer.state.epoch or 0),
+            "best_epoch": self._best_epoch(trainer) if validated else round(trainer.state.epoch or 0),
+            "seconds": seconds,
+            "training_seconds": seconds - trainer.validation_seconds,
+            "examples": steps * config.batch_size,
+        }
+
+    def _examples(self, phase: str) -> Examples:
+        mask, most = self.builder.mask_item, self.builder.max_items
+        if phase == PRETRAIN:
+            return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
+        return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
+
+    def _epochs(self, phase: str) -> int:
+        return self.config.pretrain_epochs if phase == PRETRAIN else self.config.finetune_epochs
+
+    def _cases(self) -> Cases | None:
+        longest = int(self.data.sequences.lengths.max(initial=0))
+        if longest < 3:
+            self.reporter.warn("no user has the three interactions of a validation item; the last epoch is kept")
+            return None
+        return make_cases(self.data.sequences, "valid", self.config.valid_users, self.config.seed)
+
+    def _weights(self, phase: str) -> Path:
+        return self.folder / CHECKPOINTS / f"{phase}-done"
+
+    def _mark_done(self, phase: str, facts: dict[str, Any]) -> None:
+        """Keep the phase's weights, then note in run.json that it is over, then drop its checkpoints."""
+        self.built.model.save_pretrained(self._weights(phase))
+        info = read_json(self.folder / RUN_FILE)
+        info["done"][phase] = facts
+        write_json(self.folder / RUN_FILE, info)
+        remove(self.folder / CHECKPOINTS / phase)
+
+    def _best(self, done: dict[str, Any]) -> dict[str, Any]:
+        last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
+        valid = {}
+        if self.cases is not None:
+            self.built.model.to(self.device).eval()
+            valid = self.validate()
+        return {"epoch": last.get("best_epoch", 0), "valid": valid}
+
+    @staticmethod
+    def _best_epoch(trainer: PhaseTrainer) -> int:
+        epochs = [entry for entry in trainer.state.log_history if f"eval_{BEST}" in entry]
+        return round(max(epochs, key=lambda entry: entry[f"eval_{BEST}"])["epoch"]) if epochs else 0
+
+    def _write_metrics(self, phase: str, trainer: PhaseTrainer) -> None:
+        """Rewrite this phase's lines of metrics.jsonl from the trainer's history, which a resumed run keeps."""
+        path = self.folder / METRICS_FILE
+        old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = [line for line in old if json.loads(line)["phase"] != phase]
+        epochs: dict[int, dict[str, Any]] = {}
+        for entry in trainer.state.log_history:
+            epoch = epochs.setdefault(round(entry["epoch"]), {"phase": phase, "epoch": round(entry["epoch"])})
+            valid = {key.removeprefix("eval_"): entry[key] for key in entry if key.startswith("eval_")}
+            epoch |= {"valid": valid} if valid else {key: entry[key] for key in ("loss", "step") if key in entry}
+        lines += [json.dumps(epoch) for epoch in epochs.values()]
+        with atomic_file(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,165 @@
+"""`genrec train`, `pretrain` and `finetune`: from a dataset to a run."""
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from genrec.config import STRUCTURE, TrainConfig, collect_settings, make_config
+from genrec.data.dataset import Dataset, load_dataset
+from genrec.device import choose_device
+from genrec.errors import GenRecError
+from genrec.files import check_output, read_json, remove
+from genrec.folders import RUN, require_kind
+from genrec.ids import RUN_FILE
+from genrec.indexing.scheme import TEXT
+from genrec.model.checkpoint import FINISHED, Run, load_run, start_run
+from genrec.progress import SILENT, Reporter
+from genrec.training.build import Built, build, load_tokenizer
+from genrec.training.session import FINETUNE, PRETRAIN, Session
+
+_PACKAGES = ("genrec", "torch", "transformers", "accelerate", "numpy")
+
+
+def train(dataset: str | Path, output: str | Path, **options: Any) -> dict[str, Any]:
+    """Pretrain, then finetune.
+
+    Args:
+        dataset: Folder that `genrec.prepare` wrote.
+        output: Run to write.
+        options: Keyword arguments of `run_phases`.
+
+    Returns:
+        {"run", "epochs": {"pretrain", "finetune"}, "best": {"epoch", "valid"}, "seconds",
+        "examples_per_second"}.
+
+    Raises:
+        GenRecError: The dataset, the settings, the device or the output are at fault.
+    """
+    return run_phases(dataset, output, phases=(PRETRAIN, FINETUNE), **options)
+
+
+def pretrain(dataset: str | Path, output: str | Path, **options: Any) -> dict[str, Any]:
+    """Pretrain only: the cloze task; keeps the last epoch. Arguments and result as `train`."""
+    return run_phases(dataset, output, phases=(PRETRAIN,), **options)
+
+
+def finetune(dataset: str | Path, output: str | Path, *, start: str | Path, **options: Any) -> dict[str, Any]:
+    """Finetune `start`, a run pretrained on the same dataset. Arguments and result as `train`."""
+    return run_phases(dataset, output, phases=(FINETUNE,), start=start, **options)
+
+
+def run_phases(
+    dataset: str | Path,
+    output: str | Path,
+    *,
+    phases: Sequence[str],
+    start: str | Path | None = None,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    settings: dict[str, Any] | list[str] | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    save_every: float | None = None,
+    force: bool = False,
+    reporter: Reporter = SILENT,
+) -> dict[str, Any]:
+    """Train a run through its phases.
+
+    Args:
+        dataset: Folder that `genrec.prepare` wrote.
+        output: Run to write.
+        phases: "pretrain", "finetune" or both.
+        start: A pretrained run to finetune.
+        preset: Where the defaults come from.
+        config: TOML file of settings.
+        settings: Single settings, a dict or "key=value" texts.
+        seed: Seed of the run.
+        device: auto, cpu or cuda.
+        resume: Continue an unfinished run; afresh where there is none.
+        save_every: Seconds between checkpoints, besides those after each epoch.
+        force: Replace an existing output.
+        reporter: Receives progress.
+    """
+    target = choose_device(device)
+    output = Path(output)
+    data = load_dataset(dataset)
+    given = collect_settings(preset, Path(config) if config else None, settings, seed)
+    resuming = resume and output.exists()
+    if resuming:
+        info = _resumable(output, given, data, phases)
+        if info["status"] == FINISHED:
+            reporter.info(f"{output} is finished already; there is nothing to resume")
+            return info["result"]
+        run_config = TrainConfig(**info["config"])
+        pretrained = None
+    else:
+        check_output(output, force)
+        pretrained = load_run(start) if start else None
+        run_config = _inherit(given, pretrained, data) if pretrained else make_config(given)
+    _check_epochs(run_config, phases)
+    built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
+    if not resuming:
+        remove(output)
+        output.mkdir(parents=True)
+        start_run(output, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
+    return Session(output, data, built, target, save_every, reporter).run(phases)
+
+
+def _check_epochs(config: TrainConfig, phases: Sequence[str]) -> None:
+    epochs = {PRETRAIN: config.pretrain_epochs, FINETUNE: config.finetune_epochs}
+    if not any(epochs[phase] for phase in phases):
+        names = " and ".join(f"{phase}_epochs" for phase in phases)
+        raise GenRecError(f"{names} is 0, so there is nothing to train; set it to 1 or more")
+
+
+def _inherit(given: dict[str, Any], pretrained: Run, data: Dataset) -> TrainConfig:
+    """Settings of a run finetuned from another: the structure is the other's and cannot be contradicted."""
+    if pretrained.info["dataset"]["checksum"] != data.checksum:
+        raise GenRecError(
+            f"{pretrained.path} was pretrained on another dataset ({pretrained.info['dataset']['name']}) than "
+            f"{data.path}; finetune it on the same one"
+        )
+    before = pretrained.config.model_dump()
+    faults = [
+        f"{key} {given[key]} ({pretrained.path} has {before[key]})"
+        for key in STRUCTURE
+        if key in given and given[key] != before[key]
+    ]
+    if faults:
+        raise GenRecError(f"the settings contradict the pretrained run: {', '.join(faults)}")
+    return make_config(given, pretrained.config)
+
+
+def _from_run(pretrained: Run, config: TrainConfig) -> Built:
+    tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
+    pretrained.model.config.label_smoothing = config.label_smoothing
+    return Built(config, pretrained.scheme, pretrained.model, tokenizer)
+
+
+def _resumable(output: Path, given: dict[str, Any], data: Dataset, phases: Sequence[str]) -> dict[str, Any]:
+    """What run.json of an earlier start says, if it was the same training.
+
+    Raises:
+        GenRecError: The folder is no run, or its dataset, phases or a setting differ; names the differences.
+    """
+    require_kind(output, RUN)
+    info = read_json(output / RUN_FILE)
+    try:
+        before = {**info["config"], "dataset": info["dataset"]["checksum"], "phases": info["phases"]}
+    except (KeyError, TypeError) as error:
+        raise GenRecError(f"{output / RUN_FILE} is damaged: it lacks {error}; train anew with --force") from error
+    now = {**given, "dataset": data.checksum, "phases": list(phases)}
+    faults = [f"{key} {now[key]} (before {before.get(key)})" for key in now if now[key] != before.get(key)]
+    if faults:
+        raise GenRecError(
+            f"cannot resume {output} with other settings: {', '.join(faults)}; give the same, or train anew "
+            "into another folder or with --force"
+        )
+    return info
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
