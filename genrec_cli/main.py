@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperGroup
 
 from genrec.errors import GenRecError
+from genrec_cli import eval as evaluation
+from genrec_cli import train as training
 from genrec_cli.options import State
 
 
@@ -83,6 +85,12 @@ def _root(
     """
     if ctx.invoked_subcommand is None:
         print(ctx.get_help())
+
+
+app.command()(training.train)
+app.command()(training.pretrain)
+app.command()(training.finetune)
+app.command("eval")(evaluation.evaluate)
 
 
 def main() -> None:

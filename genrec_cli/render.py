@@ -107,6 +107,15 @@ class RichReporter:
         with progress:
             yield _RichTask(progress, progress.add_task(name, total=total, facts=""))
 
+    @contextmanager
+    def status(self, message: str) -> Iterator[None]:
+        """A spinner while something that has no count is under way."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with self.console.status(message):
+            yield
+
     def info(self, message: str) -> None:
         """One plain line."""
         self.console.print(Text(message), soft_wrap=True)

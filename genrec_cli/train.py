@@ -1,0 +1,137 @@
+"""`genrec train`, `genrec pretrain` and `genrec finetune`."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrec_cli.options import Debug, Device, Force, Json, Output
+
+Dataset = Annotated[Path, typer.Argument(help="Folder written by genrec prepare.", show_default=False)]
+Preset = Annotated[
+    str | None,
+    typer.Option(help="Defaults to start from: bart-base, base, small or tiny.", show_default="small"),
+]
+Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as finetune_epochs=5; repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything that is drawn.", show_default="0")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue a run that was stopped; afresh if there is none.")
+]
+SaveEvery = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Checkpoint at least so often (30s, 5m, 1h), besides after each epoch."),
+]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def train(
+    dataset: Dataset,
+    output: Output,
+    preset: Preset = None,
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    resume: Resume = False,
+    save_every: SaveEvery = None,
+    json: Json = False,
+    debug: Debug = False,
+    force: Force = False,
+) -> None:
+    """Train a recommender: pretrain (fill in a masked item), then finetune (predict the next one).
+
+    Example: genrec train data/ml -o runs/ml --preset tiny --set finetune_epochs=5
+    """
+    _run("train", json, dataset, output, **_options(locals()))
+
+
+def pretrain(
+    dataset: Dataset,
+    output: Output,
+    preset: Preset = None,
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    resume: Resume = False,
+    save_every: SaveEvery = None,
+    json: Json = False,
+    debug: Debug = False,
+    force: Force = False,
+) -> None:
+    """Pretrain only: learn to fill in one masked item of each training sequence.
+
+    Example: genrec pretrain data/ml -o runs/ml-pretrained --preset tiny
+    """
+    _run("pretrain", json, dataset, output, **_options(locals()))
+
+
+def finetune(
+    dataset: Dataset,
+    output: Output,
+    start: Annotated[Path, typer.Option("--from", help="Pretrained run to start from.", show_default=False)],
+    preset: Preset = None,
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    device: Device = "auto",
+    resume: Resume = False,
+    save_every: SaveEvery = None,
+    json: Json = False,
+    debug: Debug = False,
+    force: Force = False,
+) -> None:
+    """Finetune a pretrained run: learn to predict the next item.
+
+    Example: genrec finetune data/ml -o runs/ml --from runs/ml-pretrained
+    """
+    _run("finetune", json, dataset, output, start=start, **_options(locals()))
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The keyword arguments that the three commands share with the library."""
+    names = ("preset", "config", "settings", "seed", "device", "resume", "force")
+    return {**{name: given[name] for name in names}, "save_every": _seconds(given["save_every"])}
+
+
+def _seconds(text: str | None) -> float | None:
+    """
+    >>> _seconds("5m")
+    300.0
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    if not match or not float(match[1]):
+        raise typer.BadParameter(f"{text!r} is no time; write 30s, 5m or 1h", param_hint="--save-every")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _run(verb: str, json: bool, dataset: Path, output: Path, **options: Any) -> None:
+    from genrec_cli.render import RichReporter, print_json
+
+    reporter = RichReporter()
+    with reporter.status("starting"):
+        import genrec.training.train as library
+    result = getattr(library, verb)(dataset, output, reporter=reporter, **options)
+    if json:
+        print_json(result)
+    else:
+        _print(output, result)
+
+
+def _print(output: Path, result: dict[str, Any]) -> None:
+    from genrec_cli.render import print_facts, show
+
+    valid = result["best"]["valid"]
+    epochs = ", ".join(f"{phase} {count}" for phase, count in result["epochs"].items())
+    facts = {"epochs": epochs, "best epoch": result["best"]["epoch"]}
+    facts |= {f"valid {name}": value for name, value in valid.items()}
+    facts |= {"seconds": result["seconds"], "examples/s": show(result["examples_per_second"])}
+    print_facts(f"Trained {output}", facts)
