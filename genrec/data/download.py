@@ -1,0 +1,82 @@
+"""One file over HTTP: with progress, resumed where it was cut, and checked."""
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from genrec.errors import GenRecError
+from genrec.progress import Reporter
+
+_TIMEOUT: Final = 10.0
+"""Seconds to wait for a connection and for each read; short, so that being offline shows at once."""
+_TRIES: Final = 3
+_CHUNK: Final = 1 << 16
+
+
+class UnreachableError(Exception):
+    """The server cannot be reached, refuses, or breaks off again and again."""
+
+
+class _CutError(Exception):
+    """The connection ended before the file did."""
+
+
+def download(url: str, target: Path, algorithm: str, checksum: str, reporter: Reporter) -> Path:
+    """Fetch `url` to `target`, unless it is there already; a part left by an earlier try is completed.
+
+    Raises:
+        UnreachableError: The server cannot be reached, or the connection was cut three times.
+        GenRecError: What came has another checksum.
+    """
+    if target.is_file() and _digest(target, algorithm) == checksum:
+        return target
+    part = target.with_name(target.name + ".part")
+    for attempt in range(_TRIES):
+        try:
+            _fetch(url, part, reporter)
+            break
+        except _CutError as error:
+            if attempt + 1 == _TRIES:
+                raise UnreachableError(f"{url}: {error}") from error
+    if _digest(part, algorithm) != checksum:
+        part.unlink()
+        raise GenRecError(f"{url} is not the published file: its {algorithm} differs; nothing was kept, try again")
+    part.replace(target)
+    return target
+
+
+def _fetch(url: str, part: Path, reporter: Reporter) -> None:
+    """Append what is missing of `url` to `part`."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+            length = answer.headers.get("Content-Length")
+            left = int(length) if length else None
+            with part.open("ab" if resumed else "wb") as file, reporter.task(f"Fetching {url}", left) as task:
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    task.advance(len(chunk))
+                    left = left - len(chunk) if left is not None else None
+        if left:
+            raise _CutError(f"the connection was cut {left} bytes before the end")
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            part.unlink()  # the part is as long as the file or longer: begin anew
+            raise _CutError("the server has no more of the file than is here") from error
+        raise UnreachableError(f"the server answers {error.code} {error.reason}") from error
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        if part.exists() and part.stat().st_size > have:
+            raise _CutError(f"the connection was cut: {error}") from error
+        raise UnreachableError(f"{type(error).__name__}: {error}") from error
+    except urllib.error.URLError as error:
+        raise UnreachableError(str(error.reason)) from error
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

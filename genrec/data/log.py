@@ -1,0 +1,133 @@
+"""The interaction log in the database: every file's rows under common names, in input order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from genrec.data.columns import Mapping, map_interactions
+from genrec.data.delimited import DelimitedReader
+from genrec.data.lines import JsonLinesReader, SequencesReader
+from genrec.data.readers import Lost, ParquetReader, Reader, mapped_columns
+from genrec.data.sources import Source
+from genrec.data.sql import one, rows
+from genrec.errors import GenRecError
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of the log, read."""
+
+    reader: Reader
+    first: int
+    """The number `n` of its first row in the view `raw`."""
+    rows: int
+    lost: Lost
+
+
+@dataclass(frozen=True)
+class Log:
+    """The whole log, in the view `raw` (n, bad, user, item, time, rating, title, attributes, breaks)."""
+
+    parts: list[Part]
+    mapping: Mapping
+
+    @property
+    def read(self) -> int:
+        """Rows in the files, lost lines included."""
+        return sum(part.rows + part.lost.count for part in self.parts)
+
+    @property
+    def lost(self) -> int:
+        """Lines that the formats' own rules leave unreadable."""
+        return sum(part.lost.count for part in self.parts)
+
+
+def load_log(
+    connection: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    header: tuple[str, ...],
+    wanted: dict[str, str | None],
+) -> Log:
+    """Read files into the database.
+
+    Args:
+        connection: The scratch database.
+        sources: The files, in the order that decides between equal times.
+        header: The columns' names where the files have no header line.
+        wanted: The columns that the caller names: user, item, time, rating; None is guessed.
+
+    Raises:
+        GenRecError: A file is damaged, has no rows, or lacks a column.
+    """
+    parts: list[Part] = []
+    mapping: Mapping | None = None
+    for number, source in enumerate(sources):
+        reader = make_reader(connection, source, header)
+        found = map_interactions(reader.columns, source.name, **wanted)
+        if mapping is not None and (found.time is None) != (mapping.time is None):
+            both = f"{sources[0].name} and {source.name}"
+            raise GenRecError(f"{both}: only one has a time column; set --time-col to one that both have")
+        mapping = mapping or found
+        lost = reader.load(connection, f"raw_{number}", mapped_columns(reader, found), ("user", "item", "time"))
+        count = int(one(connection, f"SELECT count(*) FROM raw_{number}"))
+        parts.append(Part(reader, sum(part.rows for part in parts), count, lost))
+    if mapping is None or not sum(part.rows + part.lost.count for part in parts):
+        raise GenRecError(
+            f"{', '.join(source.name for source in sources)}: a header, but no rows; nothing to prepare"
+        )
+    # A table's rowid is its insertion order, which is the file's: a number column would only cost memory.
+    selects = (f"SELECT rowid + {part.first} AS n, * FROM raw_{number}" for number, part in enumerate(parts))
+    connection.execute(f"CREATE OR REPLACE VIEW raw AS {' UNION ALL BY NAME '.join(selects)}")
+    return Log(parts, mapping)
+
+
+def make_reader(connection: duckdb.DuckDBPyConnection, source: Source, header: tuple[str, ...]) -> Reader:
+    """The reader of a source's format."""
+    if source.format == "parquet":
+        return ParquetReader(source, connection)
+    if source.format == "jsonl":
+        return JsonLinesReader(source)
+    if source.format == "sequences":
+        return SequencesReader(source)
+    return DelimitedReader(source, names=header)
+
+
+def unparseable_warnings(
+    connection: duckdb.DuckDBPyConnection, log: Log, count: int, first: int | None, used_rating: bool
+) -> list[str]:
+    """What to tell of rows that cannot be read: how many, and where the first stands.
+
+    Args:
+        connection: The scratch database.
+        log: The log.
+        count: How many rows, lost lines aside, are unparseable.
+        first: The number `n` of the first of them.
+        used_rating: Whether ratings have to be numbers.
+    """
+    warnings = []
+    for part in log.parts:
+        if part.lost.count:
+            at = f", the first on line {part.lost.lines[0]}: {part.lost.text[:80]!r}" if part.lost.lines else ""
+            warnings.append(f"{part.reader.source.name}: {part.lost.count:,} malformed lines were dropped{at}")
+    if first is None:
+        return warnings
+    part = next(part for part in reversed(log.parts) if part.first <= first)
+    row = first - part.first + 1
+    line = part.reader.line_of(row, part.lost)
+    place = f"row {row:,} of {part.reader.source.name}" + (f" (line {line:,})" if line else "")
+    why = _why(connection, log, first, used_rating)
+    warnings.append(f"{count:,} rows cannot be read and were dropped; the first is {place}: {why}")
+    return warnings
+
+
+def _why(connection: duckdb.DuckDBPyConnection, log: Log, number: int, used_rating: bool) -> str:
+    columns = "bad, CAST(time AS VARCHAR), micros, rating"
+    found: tuple[Any, ...] = rows(connection, f"SELECT {columns} FROM judged WHERE n = ?", number)[0]
+    bad, time, micros, rating = found
+    if bad:
+        return "no JSON object"
+    if time is not None and micros is None and log.mapping.time:
+        return f"{log.mapping.time} {time[:40]!r} is no time"
+    return f"{log.mapping.rating} {rating[:40]!r} is no number" if used_rating and rating else "unreadable"

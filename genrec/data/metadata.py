@@ -1,0 +1,139 @@
+"""What is known of items besides their IDs: titles, attributes and any other column, from the log or a file."""
+
+import json
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from genrec.data.columns import Mapping, map_items, plain_name
+from genrec.data.delimited import DelimitedReader
+from genrec.data.lines import JsonLinesReader
+from genrec.data.readers import ParquetReader, Reader, attribute_list
+from genrec.data.sources import Source, open_source
+from genrec.data.sql import name, one
+from genrec.errors import GenRecError
+from genrec.ids import ATTRIBUTES, INDEX, ITEM_ID, TITLE
+
+_RESERVED = (INDEX, ITEM_ID, TITLE, ATTRIBUTES, "item")
+
+
+def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[Source, Mapping]:
+    """Read a file of item metadata into the table `metadata`, whose first column is item_id; one row per item.
+
+    Raises:
+        GenRecError: The file is missing, damaged, of an unknown format, or has no item column.
+    """
+    source = open_source(path, "auto", work, "items")
+    if source.format == "jsonl" and (content := _attribute_object(source.plain)) is not None:
+        connection.register("attribute_object", content)
+        connection.execute("CREATE TABLE metadata AS SELECT * FROM attribute_object")
+        connection.unregister("attribute_object")
+        return source, Mapping("", ITEM_ID, attributes=ATTRIBUTES)
+    reader = metadata_reader(connection, source)
+    mapping = map_items(reader.columns, source.name)
+    columns = ", ".join(f"{value} AS {name(alias)}" for alias, value in _columns(reader, mapping).items())
+    reader.load(connection, "all_metadata", f"{columns}, {reader.breaks} AS breaks", [ITEM_ID])
+    # Where an item stands twice its first row counts.
+    connection.execute(
+        f"""
+        CREATE TABLE metadata AS SELECT * EXCLUDE (breaks) FROM all_metadata WHERE {ITEM_ID} IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY rowid) = 1
+        """
+    )
+    return source, mapping
+
+
+def metadata_reader(connection: duckdb.DuckDBPyConnection, source: Source) -> Reader:
+    """The reader for a file of item metadata.
+
+    Raises:
+        GenRecError: The file is of a format that holds no metadata, or is damaged.
+    """
+    if source.format == "parquet":
+        return ParquetReader(source, connection)
+    if source.format == "jsonl":
+        return JsonLinesReader(source)
+    if source.format in ("csv", "tsv"):
+        return DelimitedReader(source)
+    raise GenRecError(
+        f"{source.path} is no item metadata but {source.format}; "
+        "give CSV, TSV, Parquet, JSON lines or one JSON object {item: [attributes]}"
+    )
+
+
+def _attribute_object(path: Path) -> pa.Table | None:
+    """A JSON object {item: [attribute, ...]} as a table; None where the file is something else."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or not all(isinstance(value, list) for value in content.values()):
+        return None
+    attributes = [[str(entry) for entry in value] for value in content.values()]
+    return pa.table({ITEM_ID: pa.array(list(content)), ATTRIBUTES: pa.array(attributes, pa.list_(pa.string()))})
+
+
+def _columns(reader: Reader, mapping: Mapping) -> dict[str, str]:
+    """The metadata table's columns: {name: SQL}."""
+    columns = {ITEM_ID: f"nullif(CAST({reader.value(mapping.item)} AS VARCHAR), '')"}
+    if mapping.title:
+        columns[TITLE] = f"CAST({reader.value(mapping.title)} AS VARCHAR)"
+    if mapping.attributes:
+        columns[ATTRIBUTES] = attribute_list(reader, mapping.attributes)
+    taken = {*_RESERVED, "breaks"}
+    for column in reader.columns:
+        if column not in (mapping.item, mapping.title, mapping.attributes):
+            label = plain_name(column)
+            while label.lower() in taken:
+                label += "_2"
+            taken.add(label.lower())
+            columns[label] = reader.value(column)
+    return columns
+
+
+def items_from_log(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> list[str]:
+    """Make `log_items` (code, title?, attributes?) of the columns that the log itself has for its items.
+
+    A column that differs between an item's rows says something of the interaction (a review's title), not of the
+    item, and is left out.
+
+    Returns:
+        The columns that were kept.
+    """
+    kept = {}
+    for column, source in ((TITLE, mapping.title), (ATTRIBUTES, mapping.attributes)):
+        if source is None:
+            continue
+        differing = one(
+            connection,
+            f"""
+            SELECT coalesce(avg(CAST(low <> high AS INTEGER)), 0) FROM (
+                SELECT min({column}) AS low, max({column}) AS high FROM events JOIN raw USING (n)
+                WHERE {column} IS NOT NULL GROUP BY events.item HAVING count(*) > 1)
+            """,
+        )
+        if differing < 0.5:
+            kept[column] = f"arg_min({column}, n) FILTER ({column} IS NOT NULL) AS {column}"
+    listed = "".join(f", {expression}" for expression in kept.values())
+    connection.execute(
+        f"CREATE TABLE log_items AS SELECT events.item AS code{listed} FROM events JOIN raw USING (n) GROUP BY 1"
+        if kept
+        else "CREATE TABLE log_items (code INTEGER)"
+    )
+    return list(kept)
+
+
+def item_table_sql(connection: duckdb.DuckDBPyConnection, from_log: list[str], has_file: bool) -> str:
+    """SQL: the catalogue in index order, item_id first; the file's word goes before the log's."""
+    described = connection.execute("DESCRIBE metadata").fetchall() if has_file else []
+    from_file = [row[0] for row in described if row[0] != ITEM_ID]
+    columns = [f"item_index.id AS {ITEM_ID}"]
+    for column in (TITLE, ATTRIBUTES):
+        sources = [f"metadata.{column}"] * (column in from_file) + [f"log_items.{column}"] * (column in from_log)
+        if sources:
+            columns.append(f"coalesce({', '.join(sources)}) AS {column}")
+    columns += [f"metadata.{name(column)}" for column in from_file if column not in (TITLE, ATTRIBUTES)]
+    joins = f" LEFT JOIN metadata ON metadata.{ITEM_ID} = item_index.id" if has_file else ""
+    joins += " LEFT JOIN log_items USING (code)" if from_log else ""
+    return f"SELECT {', '.join(columns)} FROM item_index{joins} ORDER BY item_index.index"

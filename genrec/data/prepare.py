@@ -1,0 +1,142 @@
+"""`prepare`: from an interaction log to a dataset, with every row accounted for."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from genrec.data.build import build_sequences, number_roles, user_ids
+from genrec.data.columns import Mapping
+from genrec.data.dataset import contents_checksum, save_dataset
+from genrec.data.inputs import resolve
+from genrec.data.job import Job, filter_rows, new_job
+from genrec.data.log import load_log
+from genrec.data.metadata import item_table_sql, items_from_log, load_metadata
+from genrec.data.sources import open_sources
+from genrec.data.sql import scratch_database
+from genrec.files import atomic_folder, check_output
+from genrec.progress import SILENT, Reporter
+
+_STAGES = 5
+
+
+def prepare(
+    sources: Sequence[str | Path] | str | Path,
+    output: str | Path,
+    *,
+    format: str = "auto",
+    user_col: str | None = None,
+    item_col: str | None = None,
+    time_col: str | None = None,
+    rating_col: str | None = None,
+    items: str | Path | None = None,
+    min_count: int = 5,
+    min_rating: float | None = None,
+    since: object = None,
+    until: object = None,
+    force: bool = False,
+    cache: str | Path | None = None,
+    reporter: Reporter = SILENT,
+) -> dict[str, Any]:
+    """Turn an interaction log into a dataset folder.
+
+    Args:
+        sources: Files of one format, in input order; or one folder of a known layout; or one known name.
+        output: The folder to write.
+        format: One of `genrec.data.sources.FORMATS`; "auto" tells it from names and contents.
+        user_col: The user column's name; None guesses from usual spellings. So too `item_col`, `time_col`,
+            `rating_col`; a log may have no time and no rating.
+        items: A file of item metadata.
+        min_count: k of the k-core filter; 0 and 1 keep everything.
+        min_rating: Rows rated lower, or not rated, are dropped.
+        since: Earliest date or time, inclusive.
+        until: Latest date or time, inclusive; a date is its whole day.
+        force: Whether to replace an existing output.
+        cache: Where downloads are kept; None: $GENREC_CACHE or ~/.cache/genrec.
+        reporter: Receives progress, notes and warnings.
+
+    Returns:
+        users, items, interactions, avg_items_per_user, avg_users_per_item, dropped (rows by reason), path; and
+        read, before_k_core, rounds, times, columns, filters, name, sources, items_file, warnings, checksum.
+
+    Raises:
+        GenRecError: An input is missing or damaged, a column cannot be found, or nothing is left.
+    """
+    output = Path(output)
+    check_output(output, force)
+    job = new_job(min_count, min_rating, since, until, reporter)
+    wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col}
+    named = [sources] if isinstance(sources, str | Path) else list(sources)
+    beside = output.absolute().parent
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
+        work = Path(folder)
+        inputs = resolve(named, format, Path(cache) if cache else None, work, reporter)
+        with reporter.task("Preparing", _STAGES) as task, scratch_database(work) as connection:
+            task.advance(0, stage="reading")
+            opened = open_sources(inputs.paths, inputs.format, work)
+            log = load_log(connection, opened, inputs.header, wanted)
+            filter_rows(connection, log, job, task)
+            task.advance(stage="items")
+            metadata = Path(items) if items else inputs.items
+            table, described = _item_table(connection, log.mapping, metadata, work)
+            task.advance(stage="writing")
+            about = {
+                "name": inputs.name,
+                "sources": [source.describe() for source in opened],
+                "items_file": described,
+            }
+            info = _write(connection, table, output, force, job, about | {"columns": log.mapping.as_dict()})
+    return _result(info, output)
+
+
+def _item_table(
+    connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: Path | None, work: Path
+) -> tuple[pa.Table, dict[str, Any] | None]:
+    """The catalogue with what is known of its items, and the metadata file's description."""
+    number_roles(connection)
+    described = load_metadata(connection, path, work)[0].describe() if path else None
+    from_log = items_from_log(connection, mapping)
+    return connection.sql(item_table_sql(connection, from_log, path is not None)).to_arrow_table(), described
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    items: pa.Table,
+    output: Path,
+    force: bool,
+    job: Job,
+    about: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the dataset; returns what dataset.json says."""
+    users = user_ids(connection)
+    sequences, times = build_sequences(connection, len(users), job.times is not None)
+    count = len(sequences.items)
+    known = {
+        **about,
+        "avg_items_per_user": count / len(users),
+        "avg_users_per_item": count / items.num_rows,
+        "filters": job.asked,
+        "times": job.times,
+        "read": job.read,
+        "dropped": job.dropped,
+        "before_k_core": job.before,
+        "rounds": job.rounds,
+        "warnings": job.warnings,
+    }
+    with atomic_folder(output, force) as folder:
+        return save_dataset(folder, users, items, sequences, times, **known)
+
+
+def _result(info: dict[str, Any], output: Path) -> dict[str, Any]:
+    """What the caller gets: the contract's keys first."""
+    first = ("users", "items", "interactions", "avg_items_per_user", "avg_users_per_item", "dropped")
+    rest = {key: value for key, value in info.items() if key not in (*first, "files", "format_version")}
+    return {
+        **{key: info[key] for key in first},
+        "path": str(output),
+        **rest,
+        "checksum": contents_checksum(info["files"]),
+    }

@@ -1,0 +1,161 @@
+"""Readers: a source file as a DuckDB relation, with its columns, its malformed rows and its lost lines.
+
+Each format has one reader class; all share the shape of `Reader`, and `load` writes the mapped columns to a table.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import duckdb
+
+from genrec.data.columns import Mapping
+from genrec.data.sources import Source
+from genrec.data.sql import literal, name, rows
+from genrec.errors import GenRecError
+
+LIST_TYPE = re.compile(r"(\[\]|\[\d+\])$")
+"""DuckDB's list and array types: VARCHAR[], INTEGER[3]."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Lines that the format's own rules leave unreadable, so that they are in no relation."""
+
+    count: int = 0
+    lines: tuple[int, ...] = ()
+    """Where they stand in the file, from 1, ascending; the first thousand."""
+    text: str = ""
+    """The first of them."""
+    exact: bool = True
+    """Whether `lines` tells where all of them stand."""
+
+
+class Reader(Protocol):
+    """One source file."""
+
+    source: Source
+    columns: list[str]
+    malformed: str
+    """SQL: whether a row is broken as a whole."""
+
+    @property
+    def relation(self) -> str:
+        """SQL: what stands after FROM; one row per row of the file, in the file's order."""
+
+    @property
+    def breaks(self) -> str:
+        """SQL: how many further lines that are not blank a row's values span."""
+
+    def value(self, column: str) -> str:
+        """SQL: a column's value, typed where the format has types."""
+
+    def kind(self, column: str) -> str:
+        """The DuckDB type of `value`."""
+
+    def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
+        """Create `table` from `SELECT {select} FROM {relation}`; no value of its columns `keys` spans lines.
+
+        Raises:
+            GenRecError: The file is damaged as a whole.
+        """
+
+    def line_of(self, row: int, lost: Lost) -> int | None:
+        """The line of the file on which data row `row` (from 1) stands, None where that is not known."""
+
+
+@dataclass
+class ParquetReader:
+    """A Parquet file."""
+
+    source: Source
+    connection: duckdb.DuckDBPyConnection
+    columns: list[str] = field(init=False)
+    kinds: dict[str, str] = field(init=False)
+    malformed: str = "false"
+    breaks: str = "0"
+    relation: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.relation = f"read_parquet({literal(str(self.source.plain))})"
+        try:
+            described = rows(self.connection, f"DESCRIBE SELECT * FROM {self.relation}")
+        except duckdb.Error as error:
+            raise GenRecError(
+                f"{self.source.path} is no Parquet file, or a damaged one; write it again"
+            ) from error
+        self.kinds = {row[0]: row[1] for row in described}
+        self.columns = list(self.kinds)
+
+    def value(self, column: str) -> str:
+        """SQL: a column's value, typed."""
+        return name(column)
+
+    def kind(self, column: str) -> str:
+        """The DuckDB type of `value`."""
+        return self.kinds[column]
+
+    def line_of(self, row: int, lost: Lost) -> int | None:
+        """Parquet has no lines."""
+        return None
+
+    def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
+        """Create `table` from the relation."""
+        try:
+            connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {self.relation}")
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise GenRecError(f"{self.source.path} is a damaged Parquet file; write it again") from error
+        return Lost()
+
+
+def mapped_columns(reader: Reader, mapping: Mapping) -> str:
+    """SQL: the mapped columns of a log under their common names, to stand after SELECT.
+
+    These are bad, user, item (text), time (text, a number or a TIMESTAMPTZ), rating, title, attributes, breaks.
+    """
+    columns = {
+        "bad": reader.malformed,
+        "user": _text(reader, mapping.user),
+        "item": _text(reader, mapping.item),
+        "time": time_value(reader, mapping.time),
+        "rating": _text(reader, mapping.rating),
+        "title": _text(reader, mapping.title),
+        "attributes": attribute_list(reader, mapping.attributes),
+        "breaks": reader.breaks,
+    }
+    return ", ".join(f"{expression} AS {name(alias)}" for alias, expression in columns.items())
+
+
+def _text(reader: Reader, column: str | None) -> str:
+    return f"nullif(CAST({reader.value(column)} AS VARCHAR), '')" if column else "CAST(NULL AS VARCHAR)"
+
+
+def time_value(reader: Reader, column: str | None) -> str:
+    """SQL: a time column's value, text or a number or a TIMESTAMPTZ."""
+    if column is None:
+        return "CAST(NULL AS VARCHAR)"
+    kind = reader.kind(column)
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return f"CAST({reader.value(column)} AS TIMESTAMPTZ)"
+    if kind == "VARCHAR" or LIST_TYPE.search(kind) or kind.startswith("STRUCT"):
+        return f"nullif(trim(CAST({reader.value(column)} AS VARCHAR)), '')"
+    return reader.value(column)
+
+
+def attribute_list(reader: Reader, column: str | None) -> str:
+    """SQL: a column of attributes as a list of text."""
+    if column is None:
+        return "CAST(NULL AS VARCHAR[])"
+    value = reader.value(column)
+    if LIST_TYPE.search(reader.kind(column)):
+        return f"CAST({value} AS VARCHAR[])"
+    text = f"nullif(trim(CAST({value} AS VARCHAR)), '')"
+    if column.endswith(":token_seq"):  # RecBole separates by single spaces
+        return f"string_split({text}, ' ')"
+    as_array = f"TRY_CAST({text} AS JSON)"
+    return (
+        f"CASE WHEN starts_with({text}, '[') AND json_valid({text}) "
+        f"THEN CAST(json_extract_string({as_array}, '$[*]') AS VARCHAR[]) "
+        f"ELSE string_split_regex({text}, '\\s*[|;]\\s*|, ') END"
+    )

@@ -1,0 +1,66 @@
+"""Small helpers for SQL text, and the DuckDB connection that prepares a dataset."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from genrec.errors import GenRecError
+
+
+@contextmanager
+def scratch_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB database in a file of `folder`, which spills there too.
+
+    Raises:
+        GenRecError: DuckDB failed in a way that the readers did not foresee.
+    """
+    connection = duckdb.connect(str(folder / "scratch.duckdb"))
+    try:
+        connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        connection.execute("SET TimeZone = 'UTC'")
+        # Input order decides between equal timestamps, so no operator may shuffle rows on their way into a table.
+        connection.execute("SET preserve_insertion_order = true")
+        connection.execute("SET enable_progress_bar = false")
+        yield connection
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.Error as error:
+        raise GenRecError(f"the data could not be read or sorted: {first_line(error)}") from error
+    finally:
+        connection.close()
+
+
+def literal(text: str) -> str:
+    """A string as an SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(column: str) -> str:
+    """A column's name as an SQL identifier.
+
+    >>> name('a "b"')
+    '"a ""b\"""'
+    """
+    return '"' + column.replace('"', '""') + '"'
+
+
+def one(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> Any:
+    """The only value of a query's only row."""
+    return rows(connection, query, *parameters)[0][0]
+
+
+def rows(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """All rows of a small result."""
+    return connection.execute(query, list(parameters)).fetchall()
+
+
+def first_line(error: Exception) -> str:
+    """What a DuckDB error says, without its hints."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,146 @@
+"""Source files as bytes: checksums, gzip, line ends, and how many lines there are to account for."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from genrec.errors import GenRecError
+
+_CHUNK = 1 << 22
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_BLANK_LINE = re.compile(rb"^ *\r?\n", re.MULTILINE)
+_MAYBE_BLANK = (b"\n\n", b"\n\r\n", b"\n ")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What one pass over a text file tells."""
+
+    count: int
+    """Lines that are not blank."""
+    blank: int
+    """Lines of nothing but spaces."""
+    leading_blank: int
+    """Blank lines before the first other line."""
+    quoted: bool
+    """Whether a double quote occurs anywhere."""
+    regular: bool
+    """Whether all lines end alike, in LF or in CRLF."""
+
+
+NO_LINES = Lines(0, 0, 0, False, True)
+"""For files that have no lines."""
+
+
+def check_file(path: Path) -> None:
+    """Make sure that `path` is a readable file with something in it.
+
+    Raises:
+        GenRecError: It is missing, a folder, empty or not readable.
+    """
+    if not path.exists():
+        raise GenRecError(f"{path} does not exist; give the path of an interaction log, or a known name")
+    if path.is_dir():
+        raise GenRecError(f"{path} is a folder; give the files in it, or a MovieLens folder (with u.data in it)")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise GenRecError(f"{path} is empty; a file with a header line and rows is wanted")
+    except OSError as error:
+        raise GenRecError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file holds gzip data, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP_MAGIC
+
+
+def decompress(path: Path, target: Path) -> Path:
+    """Write what a gzip file holds to `target`.
+
+    Raises:
+        GenRecError: The gzip data are truncated or damaged; what could be read is not used.
+    """
+    try:
+        with gzip.open(path, "rb") as source, target.open("wb") as copy:
+            while chunk := source.read(_CHUNK):
+                copy.write(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise GenRecError(f"{path} is truncated or damaged gzip ({error}); fetch or compress it again") from error
+    if not target.stat().st_size:
+        raise GenRecError(f"{path} is empty; a file with a header line and rows is wanted")
+    return target
+
+
+def scan_lines(path: Path) -> Lines:
+    """Count a text file's lines in one pass.
+
+    Raises:
+        GenRecError: The file is UTF-16.
+    """
+    count = blank = leading = ends = returns = pairs = 0
+    quoted = False
+    for chunk in _whole_lines(path):
+        if not ends and chunk.startswith(_UTF16_MARKS):
+            raise GenRecError(f"{path} is UTF-16 text; save it as UTF-8 and try again")
+        here = _blank_lines(chunk)
+        if count == 0:
+            leading += _leading_blank(chunk)
+        lines = chunk.count(b"\n")
+        ends += lines
+        returns += chunk.count(b"\r")
+        pairs += chunk.count(b"\r\n")
+        blank += here
+        last = chunk[chunk.rfind(b"\n") + 1 :]
+        count += lines - here + bool(last.strip(b" "))
+        quoted = quoted or b'"' in chunk
+    return Lines(count, blank, leading, quoted, returns == 0 or returns == pairs == ends)
+
+
+def regular_copy(path: Path, target: Path) -> Path:
+    """Copy a text file so that every line ends in LF; DuckDB refuses files whose lines end in different ways."""
+    with path.open("rb") as file:
+        only_returns = not any(b"\n" in chunk for chunk in iter(lambda: file.read(_CHUNK), b""))
+    with target.open("wb") as copy:
+        for chunk in _whole_lines(path):
+            if only_returns:
+                copy.write(chunk.replace(b"\r", b"\n"))
+            else:
+                # A lone CR among other line ends stands inside a value (pasted text), not at a line's end.
+                copy.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b" "))
+    return target
+
+
+def head_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
+    """The first lines of a text file that are not blank, without their ends and without a byte order mark."""
+    with path.open("rb") as file:
+        text = file.read(limit).decode("utf-8-sig", errors="replace")
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" ")]
+    return lines[:count]
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """Chunks of a file that end at line ends, so that no CRLF and no blank line is cut in two."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk + file.readline()
+
+
+def _blank_lines(chunk: bytes) -> int:
+    if chunk.startswith((b"\n", b"\r\n", b" ")) or any(pattern in chunk for pattern in _MAYBE_BLANK):
+        return len(_BLANK_LINE.findall(chunk))
+    return 0
+
+
+def _leading_blank(chunk: bytes) -> int:
+    found = 0
+    position = 0
+    while match := _BLANK_LINE.match(chunk, position):
+        found += 1
+        position = match.end()
+    return found
