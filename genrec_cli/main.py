@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from genrec.errors import GenRecError
 from genrec_cli import eval as evaluation
+from genrec_cli import prepare
 from genrec_cli import train as training
 from genrec_cli.options import State
 
@@ -87,6 +88,7 @@ def _root(
         print(ctx.get_help())
 
 
+app.command()(prepare.prepare)
 app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)

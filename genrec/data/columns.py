@@ -49,8 +49,8 @@ class Mapping:
     attributes: str | None = None
 
     def as_dict(self) -> dict[str, str | None]:
-        """For dataset.json."""
-        return asdict(self)
+        """For dataset.json, without RecBole's type suffixes."""
+        return {role: plain_name(column) if column else None for role, column in asdict(self).items()}
 
 
 def map_interactions(

@@ -1,0 +1,133 @@
+"""`genrec prepare`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genrec_cli.options import Debug, Force, Json, Output
+
+_REASONS = {
+    "unparseable": "cannot be read",
+    "missing_user": "no user",
+    "missing_item": "no item",
+    "missing_time": "no time",
+    "below_rating": "rated too low, or not rated",
+    "outside_dates": "before --since or after --until",
+    "duplicate": "repeats a row's user, item and time",
+    "k_core": "user or item with too few rows",
+}
+
+
+class Format(StrEnum):
+    """The formats of sources."""
+
+    auto = "auto"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+    jsonl = "jsonl"
+    sequences = "sequences"
+    movielens = "movielens"
+
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Files of one format (also gzipped), a MovieLens folder, or a known name: movielens-100k.",
+        show_default=False,
+    ),
+]
+Kind = Annotated[Format, typer.Option("--format", help="Format of the sources; auto looks at names and contents.")]
+UserCol = Annotated[str | None, typer.Option(metavar="NAME", help="User column.", show_default="guessed")]
+ItemCol = Annotated[str | None, typer.Option(metavar="NAME", help="Item column.", show_default="guessed")]
+TimeCol = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Time column: seconds to nanoseconds, or ISO 8601.", show_default="guessed"),
+]
+RatingCol = Annotated[str | None, typer.Option(metavar="NAME", help="Rating column.", show_default="guessed")]
+Items = Annotated[Path | None, typer.Option(metavar="FILE", help="File of item titles, attributes and so on.")]
+MinCount = Annotated[int, typer.Option(min=0, help="Fewest interactions a user and an item may have (k-core).")]
+MinRating = Annotated[float | None, typer.Option(help="Drop interactions that are rated lower.")]
+Since = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is earlier (inclusive, UTC).")]
+Until = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is later (inclusive, UTC).")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where downloads are kept.", show_default="$GENREC_CACHE or ~/.cache/genrec"),
+]
+
+
+def prepare(
+    sources: Sources,
+    output: Output,
+    format: Kind = Format.auto,
+    user_col: UserCol = None,
+    item_col: ItemCol = None,
+    time_col: TimeCol = None,
+    rating_col: RatingCol = None,
+    items: Items = None,
+    min_count: MinCount = 5,
+    min_rating: MinRating = None,
+    since: Since = None,
+    until: Until = None,
+    cache: Cache = None,
+    json: Json = False,
+    debug: Debug = False,
+    force: Force = False,
+) -> None:
+    """Turn an interaction log into a dataset: read, filter, order by time, and account for every row.
+
+    Example: genrec prepare log.csv.gz -o data/shop --items products.csv --min-count 5
+
+    Example: genrec prepare movielens-100k -o data/ml
+    """
+    from genrec.data.prepare import prepare as run
+    from genrec_cli.render import RichReporter, print_json
+
+    result = run(
+        sources,
+        output,
+        format=format.value,
+        user_col=user_col,
+        item_col=item_col,
+        time_col=time_col,
+        rating_col=rating_col,
+        items=items,
+        min_count=min_count,
+        min_rating=min_rating,
+        since=since,
+        until=until,
+        force=force,
+        cache=cache,
+        reporter=RichReporter(),
+    )
+    if json:
+        print_json(result)
+    else:
+        _show(result)
+
+
+def _show(result: dict[str, Any]) -> None:
+    """Counts, and where the other rows went."""
+    from genrec_cli.render import print_facts
+
+    columns = {role: column for role, column in result["columns"].items() if column}
+    facts: dict[str, object] = {
+        "users": result["users"],
+        "items": result["items"],
+        "interactions": result["interactions"],
+        "items per user": result["avg_items_per_user"],
+        "users per item": result["avg_users_per_item"],
+        "columns": ", ".join(f"{role} = {column}" for role, column in columns.items()),
+        "times": result["times"] or "none: the order of the rows counts",
+        "rows read": result["read"],
+        "rows kept": result["interactions"],
+    }
+    for reason, count in result["dropped"].items():
+        if count:
+            facts[f"dropped: {reason}"] = f"{count:,} ({_REASONS[reason]})"
+    if not any(result["dropped"].values()):
+        facts["rows dropped"] = 0
+    print_facts(f"{result['name']} in {result['path']}", facts)
