@@ -64,6 +64,8 @@ class TrainConfig(BaseModel):
     """Examples in a step."""
     learning_rate: float = Field(1e-3, gt=0)
     """AdamW's peak learning rate."""
+    pretrain_learning_rate: float | None = Field(None, gt=0)
+    """The peak in pretraining, if it is another."""
     weight_decay: float = Field(0.01, ge=0)
     """AdamW's decoupled weight decay."""
     warmup: float = Field(0.05, ge=0, le=1)

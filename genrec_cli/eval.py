@@ -1,6 +1,6 @@
 """`genrec eval`."""
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 from genrec_cli.options import Debug, Device, Force, Json, Model
 
 
-class Split(str, Enum):
+class Split(StrEnum):
     """The two splits that can be evaluated."""
 
     test = "test"
@@ -75,7 +75,7 @@ def _print(result: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from genrec_cli.render import show, stdout
+    from genrec_cli.render import stdout
 
     protocol = result["protocol"]
     rows = [result, *result["against"]]
@@ -90,8 +90,8 @@ def _print(result: dict[str, Any]) -> None:
         table.add_row(metric, *cells)
     stdout().print(table)
     if protocol["exclude_seen"]:
-        share = show(100 * protocol["targets_in_history"])
-        stdout().print(f"{share} % of the targets are in the history and so cannot be hit.")
+        share = f"{protocol['targets_in_history']:.1%}"
+        stdout().print(f"{share} of the targets are in the history and so cannot be hit.")
 
 
 def _cell(row: dict[str, Any], metric: str, best: float | None) -> Any:

@@ -19,9 +19,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as finetune_epochs=5; repeatable."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything that is drawn.", show_default="0")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue a run that was stopped; afresh if there is none.")
-]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped, if there is one.")]
 SaveEvery = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Checkpoint at least so often (30s, 5m, 1h), besides after each epoch."),

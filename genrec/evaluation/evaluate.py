@@ -74,9 +74,7 @@ def evaluate(
     sequences, item_count = _sequences(Path(model), data)
     cases = make_cases(sequences, split, users, seed)
     width = max(ks)
-    contestants = [
-        _contestant(name, sequences, item_count, width, beams, device) for name in (model, *against)
-    ]
+    contestants = [_contestant(name, sequences, item_count, width, beams, device) for name in (model, *against)]
     results = []
     for contestant in contestants:
         ranks = rank_targets(contestant.make_ranker(), cases, exclude_seen, reporter, contestant.name)

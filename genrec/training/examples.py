@@ -81,7 +81,8 @@ class FinetuneExamples:
 class PretrainExamples:
     """The cloze task: one random item of each user's training part is masked, another one in each epoch.
 
-    A part that is longer than an example shows a random window around the masked item.
+    A part that is too long for one example gives as many as would cover it, each a random window around its own
+    masked item, so that an epoch shows about every interaction once, however long the histories are.
 
     Args:
         train: Training part of all sequences.
@@ -92,7 +93,7 @@ class PretrainExamples:
 
     def __init__(self, train: Sequences, mask_item: int, max_items: int, seed: int) -> None:
         self.train, self.mask_item, self.max_items, self.seed = train, mask_item, max_items, seed
-        self.owners = np.flatnonzero(train.lengths > 0)
+        self.owners = np.repeat(np.arange(len(train.lengths)), -(-train.lengths // max_items))
         self._drawn = (-1, np.empty((2, 0)))
 
     def __len__(self) -> int:

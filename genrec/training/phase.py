@@ -7,7 +7,14 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainingArguments,
+)
 
 from genrec.config import TrainConfig
 from genrec.errors import GenRecError
@@ -122,7 +129,12 @@ class SaveEvery(TrainerCallback):
 
 
 def arguments(
-    config: TrainConfig, folder: Path, epochs: int, device: torch.device, validated: bool
+    config: TrainConfig,
+    folder: Path,
+    epochs: int,
+    learning_rate: float,
+    device: torch.device,
+    validated: bool,
 ) -> TrainingArguments:
     """Trainer's arguments for a phase; a validated phase keeps its best epoch, another its last."""
     on_gpu = device.type == "cuda"
@@ -131,7 +143,7 @@ def arguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
         per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
+        learning_rate=learning_rate,
         weight_decay=config.weight_decay,
         warmup_ratio=config.warmup,
         lr_scheduler_type="linear",

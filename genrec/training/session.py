@@ -89,7 +89,9 @@ class Session:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
         validated = phase == FINETUNE and self.cases is not None
         folder = self.folder / CHECKPOINTS / phase
-        args = arguments(self.config, folder, self._epochs(phase), self.device, validated)
+        args = arguments(
+            self.config, folder, self._epochs(phase), self._learning_rate(phase), self.device, validated
+        )
         examples = self._examples(phase)
         config = self.config
         batches = LengthGroupedBatches(examples.lengths(), config.batch_size, config.epoch_examples, config.seed)
@@ -122,6 +124,11 @@ class Session:
 
     def _epochs(self, phase: str) -> int:
         return self.config.pretrain_epochs if phase == PRETRAIN else self.config.finetune_epochs
+
+    def _learning_rate(self, phase: str) -> float:
+        if phase == PRETRAIN and self.config.pretrain_learning_rate:
+            return self.config.pretrain_learning_rate
+        return self.config.learning_rate
 
     def _cases(self) -> Cases | None:
         longest = int(self.data.sequences.lengths.max(initial=0))

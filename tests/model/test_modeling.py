@@ -1,0 +1,133 @@
+"""The model against equation 2 of the paper and against a loss computed by hand."""
+
+import math
+
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM
+
+from genrec.model.inputs import InputBuilder
+from genrec.model.modeling import IGNORED, GenRecForConditionalGeneration
+from tests.helpers import make_model, text_like_scheme
+
+USERS = 30
+
+
+@pytest.fixture(scope="module")
+def scheme():
+    return text_like_scheme(USERS)
+
+
+@pytest.fixture(scope="module")
+def model(scheme):
+    return make_model(scheme, users=USERS)
+
+
+@pytest.fixture(scope="module")
+def inputs(scheme):
+    builder = InputBuilder(scheme, max_length=24)
+    items = torch.tensor([[12, 3, builder.mask_item], [7, builder.mask_item, 0]])
+    return builder(items, torch.tensor([25, 4]))._asdict()
+
+
+def embedded(model, inputs):
+    """What enters the encoder's first normalisation: the sum of equation 2."""
+    caught = []
+    hook = model.model.encoder.layernorm_embedding.register_forward_pre_hook(
+        lambda module, arguments: caught.append(arguments[0].detach().clone())
+    )
+    with torch.no_grad():
+        model.model.encoder(**inputs)
+    hook.remove()
+    return caught[0]
+
+
+def test_equation_2_position_by_position(model, inputs):
+    encoder = model.model.encoder
+    found = embedded(model, inputs)
+    for row in range(2):
+        for j in range(found.shape[1]):
+            token, user, item = (int(inputs[name][row, j]) for name in ("input_ids", "user_ids", "item_ids"))
+            expected = encoder.embed_tokens.weight[token] + encoder.embed_positions.weight[j + 2]
+            if user:
+                expected = expected + encoder.user_embedding.weight[user]
+            if item:
+                expected = expected + encoder.item_embedding.weight[item]
+            torch.testing.assert_close(found[row, j], expected.detach())
+
+
+@pytest.mark.parametrize(("name", "index", "other"), [("user_ids", 25, 26), ("item_ids", 12, 13)])
+def test_another_id_changes_its_own_positions_and_the_output(model, inputs, name, index, other):
+    changed = {**inputs, name: torch.where(inputs[name] == index, other, inputs[name])}
+    moved = (embedded(model, changed) != embedded(model, inputs)).any(-1)
+    assert torch.equal(moved, inputs[name] == index)
+    assert moved.sum() > 1  # several tokens share the ID
+    with torch.no_grad():
+        before = model.model.encoder(**inputs).last_hidden_state
+        after = model.model.encoder(**changed).last_hidden_state
+    assert not torch.equal(before[0], after[0])
+    torch.testing.assert_close(before[1], after[1])  # the other user of the batch is not touched
+
+
+def test_user_and_item_tables_are_separate_and_row_0_is_zero(model):
+    encoder = model.model.encoder
+    assert encoder.user_embedding.weight.shape[0] == USERS + 1
+    assert encoder.user_embedding.weight.data_ptr() != encoder.item_embedding.weight.data_ptr()
+    assert not encoder.user_embedding.weight[0].any()
+    assert not encoder.item_embedding.weight[0].any()
+
+
+def test_loss_is_the_hand_computed_one_and_ignores_padding(model, scheme, inputs):
+    targets = scheme.item_tokens[[5, 31]]  # 3 and 4 tokens, [END] included
+    labels = torch.from_numpy(targets).long()
+    labels = torch.where(labels == scheme.special.pad, IGNORED, labels)
+    with torch.no_grad():
+        output = model(**inputs, labels=labels)
+    total, count = 0.0, 0
+    for row in range(2):
+        for step in range(labels.shape[1]):
+            if labels[row, step] != IGNORED:
+                scores = output.logits[row, step].tolist()
+                total += math.log(sum(map(math.exp, scores))) - scores[int(labels[row, step])]
+                count += 1
+    assert count == 7
+    assert float(output.loss) == pytest.approx(total / count, rel=1e-5)
+
+
+def test_padding_changes_nothing(model, scheme, inputs):
+    """The second row alone, without the padding that the first row's length forces on it."""
+    length = int(inputs["attention_mask"][1].sum())
+    labels = torch.from_numpy(scheme.item_tokens[[31]]).long()
+    alone = {name: values[1:, :length] for name, values in inputs.items()}
+    padded = {name: values[1:] for name, values in inputs.items()}
+    with torch.no_grad():
+        torch.testing.assert_close(model(**alone, labels=labels).loss, model(**padded, labels=labels).loss)
+
+
+def test_saving_and_loading_is_bit_exact(model, inputs, tmp_path):
+    model.save_pretrained(tmp_path)
+    for loaded in (
+        GenRecForConditionalGeneration.from_pretrained(tmp_path),
+        AutoModelForSeq2SeqLM.from_pretrained(tmp_path),
+    ):
+        assert isinstance(loaded, GenRecForConditionalGeneration)
+        state = loaded.state_dict()
+        assert all(torch.equal(state[name], weight) for name, weight in model.state_dict().items())
+        labels = torch.tensor([[4, 6, 2], [4, 7, 2]])
+        with torch.no_grad():
+            before = model(**inputs, labels=labels).logits
+            assert torch.equal(before, loaded.eval()(**inputs, labels=labels).logits)
+
+
+def test_token_embedding_is_shared_with_the_decoder_and_the_head(model):
+    shared = model.model.shared.weight.data_ptr()
+    assert model.model.encoder.embed_tokens.weight.data_ptr() == shared
+    assert model.model.decoder.embed_tokens.weight.data_ptr() == shared
+    assert model.lm_head.weight.data_ptr() == shared
+
+
+def test_forgotten_items_have_zero_rows(scheme):
+    model = make_model(scheme, users=USERS)
+    model.forget_items(torch.tensor([3, 5]))
+    assert not model.model.encoder.item_embedding.weight[[3, 5]].any()
+    assert model.model.encoder.item_embedding.weight[4].any()
