@@ -14,7 +14,7 @@ import duckdb
 from genrec.data.readers import Lost
 from genrec.data.sources import Source
 from genrec.data.sql import first_line, literal, rows
-from genrec.data.textfile import head_lines, scan_lines
+from genrec.data.textfile import find_row, head_lines, scan_lines
 from genrec.errors import GenRecError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -94,18 +94,16 @@ class DelimitedReader:
         )
         self.lines = scan_lines(self.plain)
         again = self._load(connection, table, select)
-        return Lost(
-            broken.count + again.count, broken.lines or again.lines, broken.text or again.text, exact=False
-        )
+        count = broken.count + again.count
+        exact = broken.exact and not again.count
+        return Lost(count, broken.lines or again.lines, broken.text or again.text, exact)
 
-    def line_of(self, row: int, lost: Lost) -> int | None:
-        """The line of the file on which data row `row` (from 1) stands, None where that is not known."""
-        if self.lines.blank or not lost.exact:
-            return None
-        line = row + self.header
-        for lost_line in lost.lines:
-            line += lost_line <= line
-        return line
+    def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
+        """The row's number in the file and its line, None where that is not known."""
+        if not lost.exact:
+            return row, None
+        filled, line = find_row(self.source.plain, row + self.header, lost.lines)
+        return filled - self.header, line
 
     def _load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str) -> Lost:
         connection.execute("DROP TABLE IF EXISTS lost_lines; DROP TABLE IF EXISTS lost_scans")
@@ -117,7 +115,11 @@ class DelimitedReader:
             ) from error
         found, breaks = rows(connection, f"SELECT count(*), coalesce(sum(breaks), 0) FROM {table}")[0]
         count = max(self.lines.count - self.header - found - int(breaks), 0)
-        listed = rows(connection, "SELECT line, min(csv_line) FROM lost_lines GROUP BY line ORDER BY line")
+        # DuckDB also reports lines of spaces; like other blank lines they are no rows.
+        query = (
+            "SELECT line, min(csv_line) FROM lost_lines WHERE trim(csv_line, ' \r\n') <> '' GROUP BY 1 ORDER BY 1"
+        )
+        listed = rows(connection, query)
         text = listed[0][1].strip() if listed else ""
         exact = count == len(listed) and not breaks
         return Lost(count, tuple(int(line) for line, _ in listed), text, exact)
@@ -158,7 +160,7 @@ def _without_open_quotes(path: Path, target: Path, delimiter: str) -> tuple[Path
                 text = text or line.decode("utf-8", errors="replace").strip()
             else:
                 copy.write(line)
-    return target, Lost(len(broken), tuple(broken[:_REJECTS_KEPT]), text)
+    return target, Lost(len(broken), tuple(broken[:_REJECTS_KEPT]), text, len(broken) <= _REJECTS_KEPT)
 
 
 def _parses(line: bytes, delimiter: str) -> bool:

@@ -9,7 +9,7 @@ import duckdb
 from genrec.data.readers import Lost
 from genrec.data.sources import Source
 from genrec.data.sql import literal, one
-from genrec.data.textfile import head_lines
+from genrec.data.textfile import find_row, head_lines
 from genrec.errors import GenRecError
 
 _MAX_LINE = 1 << 24
@@ -41,6 +41,9 @@ class JsonLinesReader:
         objects = [entry for entry in map(_object, lines) if entry is not None]
         if not objects:
             start = lines[0][:60] if lines else ""
+            if start.startswith("["):
+                array = "is a JSON array; write one object a line (jq -c '.[]' does)"
+                raise GenRecError(f"{self.source.path} {array}")
             raise GenRecError(
                 f"{self.source.path} has no JSON object a line, it begins with {start!r}; set --format"
             )
@@ -69,9 +72,9 @@ class JsonLinesReader:
             max(self.source.lines.count - one(connection, f"SELECT count(*) FROM {table}"), 0), exact=False
         )
 
-    def line_of(self, row: int, lost: Lost) -> int | None:
-        """The line on which data row `row` (from 1) stands, None where that is not known."""
-        return None if self.source.lines.blank or lost.count else row
+    def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
+        """The row's number in the file and its line, None where that is not known."""
+        return (row, None) if lost.count else find_row(self.source.plain, row, ())
 
 
 @dataclass
@@ -104,9 +107,9 @@ class SequencesReader:
         read = one(connection, f"SELECT count(*) FROM {raw_lines(self.source)} WHERE trim(line) <> ''")
         return Lost(max(self.source.lines.count - read, 0), exact=False)
 
-    def line_of(self, row: int, lost: Lost) -> int | None:
+    def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
         """A row is an item here, so a row's number is not a line's."""
-        return None
+        return row, None
 
 
 def _object(line: str) -> dict[str, object] | None:

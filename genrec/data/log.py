@@ -109,17 +109,21 @@ def unparseable_warnings(
     warnings = []
     for part in log.parts:
         if part.lost.count:
-            at = f", the first on line {part.lost.lines[0]}: {part.lost.text[:80]!r}" if part.lost.lines else ""
-            warnings.append(f"{part.reader.source.name}: {part.lost.count:,} malformed lines were dropped{at}")
+            lines = part.lost.lines
+            at = f"; the first is line {lines[0]:,}: {part.lost.text[:80]!r}" if lines else ""
+            warnings.append(f"{part.reader.source.name}: malformed and dropped: {_lines(part.lost.count)}{at}")
     if first is None:
         return warnings
     part = next(part for part in reversed(log.parts) if part.first <= first)
-    row = first - part.first + 1
-    line = part.reader.line_of(row, part.lost)
+    row, line = part.reader.place_of(first - part.first + 1, part.lost)
     place = f"row {row:,} of {part.reader.source.name}" + (f" (line {line:,})" if line else "")
     why = _why(connection, log, first, used_rating)
-    warnings.append(f"{count:,} rows cannot be read and were dropped; the first is {place}: {why}")
+    warnings.append(f"unparseable and dropped: {count:,} row{'s' * (count != 1)}; the first is {place}: {why}")
     return warnings
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'s' * (count != 1)}"
 
 
 def _why(connection: duckdb.DuckDBPyConnection, log: Log, number: int, used_rating: bool) -> str:

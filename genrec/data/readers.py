@@ -61,8 +61,13 @@ class Reader(Protocol):
             GenRecError: The file is damaged as a whole.
         """
 
-    def line_of(self, row: int, lost: Lost) -> int | None:
-        """The line of the file on which data row `row` (from 1) stands, None where that is not known."""
+    def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
+        """Where row `row` (from 1) of the relation stands in the file.
+
+        Returns:
+            Its number among the file's rows, malformed ones included, and its line; the line is None where it is
+            not known, and then malformed rows before it may be missing from the row's number.
+        """
 
 
 @dataclass
@@ -96,9 +101,9 @@ class ParquetReader:
         """The DuckDB type of `value`."""
         return self.kinds[column]
 
-    def line_of(self, row: int, lost: Lost) -> int | None:
+    def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
         """Parquet has no lines."""
-        return None
+        return row, None
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
         """Create `table` from the relation."""

@@ -3,7 +3,7 @@
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +122,23 @@ def head_lines(path: Path, count: int, limit: int = 1 << 20) -> list[str]:
         text = file.read(limit).decode("utf-8-sig", errors="replace")
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip(" ")]
     return lines[:count]
+
+
+def find_row(path: Path, row: int, skip: Collection[int]) -> tuple[int, int]:
+    """Where the `row`-th line that is neither blank nor in `skip` (line numbers) stands.
+
+    Returns:
+        Its number among the lines that are not blank, and among all lines; all from 1.
+    """
+    filled = number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip(b" \r\n"):
+                filled += 1
+                row -= number not in skip
+                if row == 0:
+                    break
+    return filled, number
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
