@@ -29,7 +29,7 @@ def list_exclusions(excluded: Tensor, allowed: Tensor) -> Exclusion:
     """
     # Sorted by item, the excluded entry of an item stands before its allowed one; all but the first are void.
     keys = torch.cat([excluded * 2, allowed * 2 + 1], dim=1).sort(dim=1).values
-    items = torch.div(keys, 2, rounding_mode="floor")
+    items = torch.div(keys, 2, rounding_mode="trunc")
     is_allowed = keys - items * 2
     before = torch.cat([torch.zeros_like(items[:, :1]), items[:, :-1]], dim=1)
     first = ((items != before) & (items > 0)).long()

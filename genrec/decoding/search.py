@@ -1,5 +1,7 @@
 """Trie-constrained beam search, written once for vectors: used by eval and recommend, traced into ONNX."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ class TrieLevel(nn.Module):
         for name in ("start", "count", "token", "leaves", "vocabulary", "node_of_item", "slot_of_item"):
             self.register_buffer(name, torch.from_numpy(getattr(level, name)), persistent=False)
         self.widest = int(level.count.max())
-        self.children = len(level.token)
+        self.child_count = len(level.token)
 
     def slots(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """The children of nodes (int64 [batch, beams]).
@@ -76,11 +78,13 @@ class BeamSearch(nn.Module):
         scores = node.to(states.dtype)
         cache: Cache = []
         parent_of_item = torch.zeros_like(exclusion.items)
-        for position, level in enumerate(self.levels):
+        levels = cast(list[TrieLevel], list(self.levels))
+        for position, level in enumerate(levels):
             hidden, cache = self.decoder.step(tokens, position, memory, cache)
             node, tokens, scores, parent = self._extend(level, hidden, node, scores, exclusion, parent_of_item)
-            cache = _reorder(cache, parent)
-            parent_of_item = level.node_of_item[exclusion.items].long()
+            if position + 1 < len(levels):
+                cache = _reorder(cache, parent)
+                parent_of_item = level.node_of_item[exclusion.items].long()
         return _rank(self.item_of_leaf[node], scores)
 
     def _extend(
@@ -105,9 +109,9 @@ class BeamSearch(nn.Module):
         )
         candidates = scores.unsqueeze(2) + log_probabilities
         candidates = torch.where(exists & (left > 0), candidates, -torch.inf).flatten(1)
-        best, place = candidates.topk(min(self.beams, level.children), dim=1)
+        best, place = candidates.topk(min(self.beams, level.child_count), dim=1)
         chosen = children.flatten(1).gather(1, place)
-        parent = torch.div(place, level.widest, rounding_mode="floor")
+        parent = torch.div(place, level.widest, rounding_mode="trunc")
         return chosen, level.vocabulary[level.token[chosen].long()].long(), best, parent
 
     def _log_probabilities(self, level: TrieLevel, hidden: Tensor, children: Tensor, exists: Tensor) -> Tensor:
@@ -130,5 +134,9 @@ def _rank(items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
     """Sort by score descending, equal scores by item ascending; dead beams become (0, -inf)."""
     items = torch.where(scores > -torch.inf, items, 0)
     items, order = items.sort(dim=1)
-    scores, best = scores.gather(1, order).sort(dim=1, descending=True, stable=True)
+    scores = scores.gather(1, order)
+    # A plain sort becomes ONNX's TopK, whose standard says that of equal values the first comes first; the
+    # exporter does not know torch's own word for that.
+    stable = {} if torch.onnx.is_in_onnx_export() else {"stable": True}
+    scores, best = scores.sort(dim=1, descending=True, **stable)
     return items.gather(1, best), scores

@@ -1,10 +1,9 @@
-"""Hugging Face Optimum's layout: encoder, decoder and decoder with past as three graphs, each checked against torch."""
+"""Hugging Face Optimum's layout: encoder, decoder and decoder with past, each checked against torch."""
 
 import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from optimum.exporters.onnx.convert import export_models, validate_models_outputs
 from optimum.exporters.onnx.model_configs import BartOnnxConfig
 from optimum.exporters.utils import get_encoder_decoder_models_for_export

@@ -105,7 +105,9 @@ def _try_cuda(model: Path | bytes, threads: int | None) -> tuple[onnxruntime.Inf
 
 def _reason(log: str) -> str:
     """The line of onnxruntime's log that names the missing library."""
-    telling = [line for line in log.splitlines() if "cannot open shared object" in line or "Failed to load" in line]
+    telling = [
+        line for line in log.splitlines() if "cannot open shared object" in line or "Failed to load" in line
+    ]
     if telling:
         # "... Failed to load library libonnxruntime_providers_cuda.so with error: libcublasLt.so.12: cannot ..."
         return telling[0].rpartition("with error: ")[2].rpartition("] ")[2].strip()

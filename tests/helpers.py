@@ -1,0 +1,114 @@
+"""Small datasets and runs with random weights, whose scores are spread as wide as a trained model's."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from genrec.config import TrainConfig
+from genrec.data.dataset import load_dataset, save_dataset
+from genrec.data.tables import Sequences
+from genrec.files import read_json, write_json
+from genrec.ids import RUN_FILE
+from genrec.indexing.scheme import own_scheme
+from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
+from genrec.model.checkpoint import finish_run, start_run
+from genrec.model.configuration import GenRecConfig
+from genrec.model.modeling import GenRecForConditionalGeneration
+
+USERS, ITEMS = 30, 40
+MAX_LENGTH = 24
+
+
+def make_dataset(folder: Path, users: int = USERS, items: int = ITEMS, seed: int = 0, longest: int = 12) -> Path:
+    """A dataset of random histories with titles; user n is "un", item n is "in" (both from 1)."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(1, items + 1, size=rng.integers(1, longest + 1)) for _ in range(users)]
+    write_dataset(folder, [f"u{n}" for n in range(1, users + 1)], [f"i{n}" for n in range(1, items + 1)], rows)
+    return folder
+
+
+def write_dataset(folder: Path, user_ids: list[str], item_ids: list[str], rows: list[Any]) -> None:
+    """A dataset with the given IDs and histories (item indexes, oldest first)."""
+    folder.mkdir(parents=True)
+    offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    flat = np.concatenate([np.asarray(row, np.int32) for row in rows])
+    table = pa.table(
+        {
+            "item_id": item_ids,
+            "title": [f"Title of {item}" for item in item_ids],
+            "attributes": pa.array([[f"genre {n % 3}"] for n in range(len(item_ids))], pa.list_(pa.string())),
+        }
+    )
+    save_dataset(folder, pa.array(user_ids), table, Sequences(flat, offsets), name=folder.name)
+
+
+def text_like_scheme(users: int = USERS, items: int = ITEMS) -> TokenScheme:
+    """Item and user tokens of different lengths that share prefixes, as a tokenizer's pieces do."""
+    special = SpecialTokens(pad=1, begin=0, end=2, mask=3)
+    rows = [[4, *_pieces(number), special.end] for number in range(1, items + 1)]
+    people = [[5, *_pieces(number)] for number in range(users + 1)]
+    return TokenScheme(
+        indexing="text",
+        item_tokens=pad_rows([[], *rows], special.pad),
+        user_tokens=pad_rows(people, special.pad),
+        special=special,
+        vocabulary=16,
+    )
+
+
+def _pieces(number: int) -> list[int]:
+    """Decimal digits as tokens 6..15."""
+    return [6 + int(digit) for digit in str(number)]
+
+
+def make_model(
+    scheme: TokenScheme, users: int, seed: int = 0, spread: float = 4.0, d_model: int = 16
+) -> GenRecForConditionalGeneration:
+    """A model with random weights; `spread` times BART's own deviation makes the scores differ clearly."""
+    torch.manual_seed(seed)
+    config = GenRecConfig(
+        user_count=users,
+        item_count=scheme.item_count,
+        vocab_size=scheme.vocabulary,
+        d_model=d_model,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=2 * d_model,
+        decoder_ffn_dim=2 * d_model,
+        max_position_embeddings=MAX_LENGTH,
+        pad_token_id=scheme.special.pad,
+        bos_token_id=scheme.special.begin,
+        eos_token_id=scheme.special.end,
+        decoder_start_token_id=scheme.special.end,
+        forced_eos_token_id=None,
+    )
+    model = GenRecForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() == 2 and "norm" not in name:
+                weight.mul_(spread if "attn" not in name else 4 * spread)
+        model.final_logits_bias.normal_()
+    return model
+
+
+def make_run(folder: Path, dataset: Path, scheme: TokenScheme | None = None, seed: int = 0, **model: Any) -> Path:
+    """A finished run with random weights on a dataset; own tokens of depth 2 where no scheme is given."""
+    data = load_dataset(dataset)
+    if scheme is None:
+        scheme = own_scheme(data.sequences, data.item_count, "random", seed=seed)
+    settings: dict[str, Any] = {"preset": "tiny", "indexing": scheme.indexing, "max_length": MAX_LENGTH}
+    config = TrainConfig(**settings, weights="made by hand")
+    folder.mkdir(parents=True)
+    start_run(folder, data, config, scheme)
+    finish_run(folder, make_model(scheme, data.user_count, seed=seed, **model))
+    return folder
+
+
+def edit_run(folder: Path, **values: Any) -> None:
+    """Change what run.json says."""
+    write_json(folder / RUN_FILE, {**read_json(folder / RUN_FILE), **values})
