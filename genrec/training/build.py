@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, BartConfig
 
 from genrec.config import SHAPE, TrainConfig
@@ -25,6 +27,10 @@ _BART_NAMES = {
     "ffn_dim": ("encoder_ffn_dim", "decoder_ffn_dim"),
 }
 """What BART calls the settings that shape a model."""
+
+
+_FETCHED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt"]
+"""Nothing pickled is fetched."""
 
 
 class Built:
@@ -76,7 +82,8 @@ def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
 
 
 def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
-    tokenizer, bart = _fetch(weights)
+    folder = _fetch(weights)
+    tokenizer, bart = _open(folder)
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
     _check_shape(config, bart, found, weights)
     config = config.model_copy(update=found)
@@ -92,7 +99,7 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
         )
     base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
     settings = GenRecConfig(**{**base, **_common(config, dataset, scheme), "vocab_size": vocabulary})
-    model = _load_weights(weights, settings, reshaped=vocabulary != bart.vocab_size)
+    model = _load_weights(folder, settings, reshaped=vocabulary != bart.vocab_size)
     return Built(config, scheme, model, tokenizer)
 
 
@@ -113,36 +120,52 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
     }
 
 
-def _fetch(weights: str) -> tuple[Any, BartConfig]:
+def _fetch(weights: str) -> str:
+    """The local folder of pretrained weights: as given, from the hub's cache, or from the hub.
+
+    Raises:
+        GenRecError: They are not on this machine and the hub cannot be reached.
+    """
+    if Path(weights).is_dir():
+        return weights
     try:
-        return load_tokenizer(weights), BartConfig.from_pretrained(weights)
+        return snapshot_download(weights, allow_patterns=_FETCHED)
     except (OSError, ValueError) as error:
-        raise _no_weights(weights, error) from error
+        raise GenRecError(
+            f"the weights {weights!r} are not on this machine and cannot be fetched; go online, or copy the "
+            "model's folder here and give it with --set weights=FOLDER"
+        ) from error
 
 
-def load_tokenizer(source: str) -> Any:
-    """The tokenizer of a hub name, a folder of weights or a run in text mode."""
-    return AutoTokenizer.from_pretrained(source)
+def _open(folder: str) -> tuple[Any, BartConfig]:
+    try:
+        return load_tokenizer(folder), BartConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, error) from error
 
 
-def _load_weights(weights: str, settings: GenRecConfig, reshaped: bool) -> GenRecForConditionalGeneration:
+def load_tokenizer(folder: str) -> Any:
+    """The tokenizer in a folder of weights or a run in text mode."""
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _load_weights(folder: str, settings: GenRecConfig, reshaped: bool) -> GenRecForConditionalGeneration:
     try:
         return GenRecForConditionalGeneration.from_pretrained(
-            weights, config=settings, use_safetensors=True, ignore_mismatched_sizes=reshaped
+            folder,
+            config=settings,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=reshaped,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise _no_weights(weights, error) from error
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _damaged(folder, error) from error
 
 
-def _no_weights(weights: str, error: Exception) -> GenRecError:
-    if Path(weights).exists():
-        return GenRecError(
-            f"{weights} is no folder of a BART model with its tokenizer (config.json, model.safetensors, "
-            f"tokenizer files): {str(error).splitlines()[0]}"
-        )
+def _damaged(folder: str, error: Exception) -> GenRecError:
     return GenRecError(
-        f"the weights {weights!r} are not on this machine and cannot be fetched; go online, or copy the model's "
-        "folder here and give it with --set weights=FOLDER"
+        f"{folder} is no whole BART model with its tokenizer (config.json, model.safetensors, tokenizer files): "
+        f"{str(error).splitlines()[0]}"
     )
 
 

@@ -1,0 +1,190 @@
+"""Training end to end on small data: it learns, repeats, resumes, and takes pretrained BART."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from tokenizers import ByteLevelBPETokenizer
+from transformers import BartConfig, BartForConditionalGeneration, BartTokenizerFast
+
+import genrec
+from genrec.errors import GenRecError
+from genrec.model.checkpoint import load_run
+from tests.helpers import write_dataset
+
+QUICK = {
+    "preset": "tiny",
+    "d_model": 16,
+    "ffn_dim": 32,
+    "heads": 2,
+    "batch_size": 16,
+    "pretrain_epochs": 2,
+    "finetune_epochs": 2,
+    "max_length": 24,
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """A chain: the item after n is n + 1 (20 items in a circle), so the last item decides the next."""
+    folder = tmp_path_factory.mktemp("data") / "chain"
+    rng = np.random.default_rng(0)
+    rows = [
+        (start + np.arange(length)) % 20 + 1
+        for start, length in zip(rng.integers(0, 20, 120), rng.integers(4, 9, 120), strict=True)
+    ]
+    write_dataset(folder, [f"u{n}" for n in range(120)], [f"i{n}" for n in range(20)], rows)
+    return folder
+
+
+def weights(run):
+    return load_file(run / "model.safetensors")
+
+
+def assert_equal_weights(first, second):
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def test_it_learns_a_rule_and_reports(dataset, tmp_path):
+    settings = {**QUICK, "d_model": 32, "ffn_dim": 64, "finetune_epochs": 25, "patience": 25, "batch_size": 32}
+    settings["learning_rate"] = 0.005
+    result = genrec.train(dataset, tmp_path / "run", settings=settings)
+    assert result["epochs"]["pretrain"] == 2
+    assert result["best"]["valid"]["HR@1"] > 0.6  # chance is 0.05
+    assert result["examples_per_second"] > 0
+    evaluation = genrec.evaluate(tmp_path / "run", against=["popularity"])
+    assert evaluation["users"] == 120
+    assert evaluation["metrics"]["HR@1"] > 0.4
+    assert evaluation["against"][0]["metrics"]["HR@1"] < 0.3
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [line["phase"] for line in lines[:3]] == ["pretrain", "pretrain", "finetune"]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    best = max((line for line in lines if "valid" in line), key=lambda line: line["valid"]["NDCG@10"])
+    assert result["best"]["epoch"] == best["epoch"]
+    assert result["best"]["valid"] == pytest.approx(best["valid"])
+
+
+def test_two_runs_of_one_seed_are_equal_and_another_seed_differs(dataset, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        genrec.train(dataset, tmp_path / name, settings=QUICK, seed=seed)
+    assert_equal_weights(tmp_path / "a", tmp_path / "b")
+    assert not np.array_equal(
+        weights(tmp_path / "a")["model.shared.weight"], weights(tmp_path / "c")["model.shared.weight"]
+    )
+
+
+def test_pretraining_and_finetuning_apart_follow_the_same_path(dataset, tmp_path):
+    genrec.pretrain(dataset, tmp_path / "pre", settings=QUICK)
+    result = genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre")
+    assert result["epochs"] == {"pretrain": 0, "finetune": 2}
+    genrec.train(dataset, tmp_path / "both", settings=QUICK)
+    assert_equal_weights(tmp_path / "fine", tmp_path / "both")
+
+
+def test_structure_of_a_pretrained_run_cannot_be_contradicted(dataset, tmp_path):
+    genrec.pretrain(dataset, tmp_path / "pre", settings={**QUICK, "pretrain_epochs": 1})
+    with pytest.raises(GenRecError, match="d_model 32"):
+        genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre", settings={"d_model": 32})
+    assert not (tmp_path / "fine").exists()
+
+
+def test_a_killed_run_resumes_to_the_same_weights(dataset, tmp_path):
+    settings = [f"{key}={value}" for key, value in {**QUICK, "finetune_epochs": 8, "patience": 8}.items()]
+    arguments = [text for setting in settings for text in ("--set", setting)]
+    command = [sys.executable, "-m", "genrec_cli", "train", str(dataset)]
+    subprocess.run([*command, "-o", tmp_path / "whole", *arguments], check=True, capture_output=True)
+    cut = [*command, "-o", str(tmp_path / "cut"), *arguments, "--resume", "--save-every", "0.1s"]
+    for _ in range(3):
+        before = seen(tmp_path / "cut")
+        process = subprocess.Popen(cut, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and seen(tmp_path / "cut") == before:
+            time.sleep(0.01)
+        assert process.poll() is None, "the run ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(cut, check=True, capture_output=True)
+    assert_equal_weights(tmp_path / "whole", tmp_path / "cut")
+
+
+def seen(run):
+    """Grows with every checkpoint: the highest step, finetuning counted after pretraining."""
+    steps = [int(path.name.rpartition("-")[2]) for path in run.glob("checkpoints/*/checkpoint-*")]
+    return len(list(run.glob("checkpoints/*-done"))) + max(steps, default=0)
+
+
+def test_resuming_with_other_settings_is_refused_and_a_finished_run_is_left_alone(dataset, tmp_path):
+    first = genrec.train(dataset, tmp_path / "run", settings=QUICK)
+    with pytest.raises(GenRecError, match=r"learning_rate 0.5 \(before"):
+        genrec.train(dataset, tmp_path / "run", settings={"learning_rate": 0.5}, resume=True)
+    assert genrec.train(dataset, tmp_path / "run", resume=True) == first
+    with pytest.raises(GenRecError, match="--force"):
+        genrec.train(dataset, tmp_path / "run", settings=QUICK)
+
+
+def test_items_that_training_never_shows_have_zero_id_rows(tmp_path):
+    rows = [[1, 2, 3, 4, 5], [2, 3, 1, 6, 4]]
+    write_dataset(tmp_path / "data", ["a", "b"], [f"i{n}" for n in range(6)], rows)
+    genrec.train(tmp_path / "data", tmp_path / "run", settings=QUICK)
+    table = load_run(tmp_path / "run").model.model.encoder.item_embedding.weight
+    assert [bool(row.any()) for row in table[1:]] == [True, True, True, False, False, False]
+
+
+def test_users_with_two_items_are_trained_on_and_tested(tmp_path):
+    write_dataset(tmp_path / "data", ["a", "b", "c"], [f"i{n}" for n in range(3)], [[1, 2], [2, 3], [1]])
+    result = genrec.train(tmp_path / "data", tmp_path / "run", settings=QUICK)
+    assert result["best"]["valid"] == {}
+    assert genrec.evaluate(tmp_path / "run", beams=3, k=[1, 3])["users"] == 2
+
+
+@pytest.fixture(scope="module")
+def small_bart(tmp_path_factory):
+    """A folder as facebook/bart-base is one: a BPE tokenizer and BART weights, only smaller."""
+    folder = tmp_path_factory.mktemp("bart")
+    tokenizer = ByteLevelBPETokenizer(add_prefix_space=False)
+    texts = [f"user_{n} item_{n * 7 % 100} item_{n % 30}" for n in range(200)]
+    tokenizer.train_from_iterator(
+        texts, vocab_size=300, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    )
+    tokenizer.save_model(str(folder))
+    fast = BartTokenizerFast.from_pretrained(folder)
+    fast.save_pretrained(folder)
+    config = BartConfig(
+        vocab_size=len(fast), d_model=16, encoder_layers=1, decoder_layers=1, max_position_embeddings=64
+    )
+    config.update({"encoder_attention_heads": 2, "decoder_attention_heads": 2})
+    config.update({"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "pad_token_id": 1, "bos_token_id": 0})
+    config.update({"eos_token_id": 2, "decoder_start_token_id": 2})
+    BartForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def test_text_items_start_from_a_local_bart(dataset, small_bart, tmp_path):
+    settings = {"weights": str(small_bart), "max_length": 64, "pretrain_epochs": 1, "finetune_epochs": 1}
+    genrec.train(dataset, tmp_path / "run", preset="bart-base", settings=settings)
+    run = load_run(tmp_path / "run")
+    lengths = (run.scheme.encoder_tokens[1:] != run.scheme.special.pad).sum(1)
+    assert lengths.max() > 1  # items are several pieces
+    assert run.config.d_model == 16
+    assert (tmp_path / "run/tokenizer.json").exists()
+    tokenizer = BartTokenizerFast.from_pretrained(tmp_path / "run")
+    words = {tokenizer.decode(row[row != run.scheme.special.pad]).strip() for row in run.scheme.encoder_tokens[1:]}
+    assert words == {f"item_{number}" for number in range(1, 21)}
+    assert genrec.evaluate(tmp_path / "run")["users"] == 120
+
+
+def test_pretrained_weights_cannot_be_contradicted_or_missing(dataset, small_bart, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    wrong = {"weights": str(small_bart), "max_length": 64, "d_model": 32}
+    with pytest.raises(GenRecError, match=r"d_model 32 \(the weights have 16\)"):
+        genrec.train(dataset, tmp_path / "run", preset="bart-base", settings=wrong)
+    with pytest.raises(GenRecError, match="--set weights=FOLDER"):
+        genrec.train(dataset, tmp_path / "run", preset="bart-base")
+    assert not (tmp_path / "run").exists()
