@@ -88,18 +88,22 @@ def map_interactions(
     )
 
 
-def map_items(columns: Sequence[str], source: str, item: str | None = None) -> Mapping:
+def map_items(columns: Sequence[str], source: str, item: str) -> Mapping:
     """Find the columns of a file of item metadata; `user` is empty.
+
+    Args:
+        columns: The names that the file has.
+        source: The file's name, for messages.
+        item: The log's item column; a column of that name goes before any guess.
 
     Raises:
         GenRecError: There is no item column.
     """
-    wanted = _named(columns, item) if item else None
-    name = wanted or _guess(columns, [*_ITEM, "id"])
+    name = _named(columns, item) or _guess(columns, [*_ITEM, "id"])
     if name is None:
         raise GenRecError(
             f"{source}: no item column found among {_listed(columns)}; "
-            "rename the one that holds the log's item IDs to item_id"
+            f"rename the one that holds the log's item IDs to {item}"
         )
     rest = [column for column in columns if column != name]
     return Mapping("", name, title=_guess(rest, _TITLE), attributes=_guess(rest, _ATTRIBUTES))

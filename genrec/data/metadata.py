@@ -18,8 +18,14 @@ from genrec.ids import ATTRIBUTES, INDEX, ITEM_ID, TITLE
 _RESERVED = (INDEX, ITEM_ID, TITLE, ATTRIBUTES, "item")
 
 
-def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, work: Path) -> tuple[Source, Mapping]:
+def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, item: str, work: Path) -> Source:
     """Read a file of item metadata into the table `metadata`, whose first column is item_id; one row per item.
+
+    Args:
+        connection: The scratch database.
+        path: The file.
+        item: The log's item column, looked for in the file before any other.
+        work: A folder for plain copies.
 
     Raises:
         GenRecError: The file is missing, damaged, of an unknown format, or has no item column.
@@ -29,9 +35,9 @@ def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, work: Path)
         connection.register("attribute_object", content)
         connection.execute("CREATE TABLE metadata AS SELECT * FROM attribute_object")
         connection.unregister("attribute_object")
-        return source, Mapping("", ITEM_ID, attributes=ATTRIBUTES)
+        return source
     reader = metadata_reader(connection, source)
-    mapping = map_items(reader.columns, source.name)
+    mapping = map_items(reader.columns, source.name, item)
     columns = ", ".join(f"{value} AS {name(alias)}" for alias, value in _columns(reader, mapping).items())
     reader.load(connection, "all_metadata", f"{columns}, {reader.breaks} AS breaks", [ITEM_ID])
     # Where an item stands twice its first row counts.
@@ -41,7 +47,7 @@ def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, work: Path)
         QUALIFY row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY rowid) = 1
         """
     )
-    return source, mapping
+    return source
 
 
 def metadata_reader(connection: duckdb.DuckDBPyConnection, source: Source) -> Reader:

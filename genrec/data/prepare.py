@@ -9,18 +9,18 @@ import duckdb
 import pyarrow as pa
 
 from genrec.data.build import build_sequences, number_roles, user_ids
-from genrec.data.columns import Mapping
 from genrec.data.dataset import contents_checksum, save_dataset
 from genrec.data.inputs import resolve
 from genrec.data.job import Job, filter_rows, new_job
-from genrec.data.log import load_log
+from genrec.data.log import Log, load_log
 from genrec.data.metadata import item_table_sql, items_from_log, load_metadata
 from genrec.data.sources import open_sources
-from genrec.data.sql import scratch_database
+from genrec.data.sql import rows, scratch_database
 from genrec.files import atomic_folder, check_output
 from genrec.progress import SILENT, Reporter
 
 _STAGES = 5
+_MATCHED = "SELECT count(*), count(item_id) FROM item_index LEFT JOIN metadata ON item_id = id"
 
 
 def prepare(
@@ -81,7 +81,7 @@ def prepare(
             filter_rows(connection, log, job, task)
             task.advance(stage="items")
             metadata = Path(items) if items else inputs.items
-            table, described = _item_table(connection, log.mapping, metadata, work)
+            table, described = _item_table(connection, log, metadata, work, job)
             task.advance(stage="writing")
             about = {
                 "name": inputs.name,
@@ -93,12 +93,17 @@ def prepare(
 
 
 def _item_table(
-    connection: duckdb.DuckDBPyConnection, mapping: Mapping, path: Path | None, work: Path
+    connection: duckdb.DuckDBPyConnection, log: Log, path: Path | None, work: Path, job: Job
 ) -> tuple[pa.Table, dict[str, Any] | None]:
     """The catalogue with what is known of its items, and the metadata file's description."""
     number_roles(connection)
-    described = load_metadata(connection, path, work)[0].describe() if path else None
-    from_log = items_from_log(connection, mapping)
+    described = None
+    if path:
+        described = load_metadata(connection, path, log.mapping.item, work).describe()
+        items, matched = rows(connection, _MATCHED)[0]
+        if not matched:
+            job.warn(f"{path.name} knows none of the log's {items:,} items; check that both name items alike")
+    from_log = items_from_log(connection, log.mapping)
     return connection.sql(item_table_sql(connection, from_log, path is not None)).to_arrow_table(), described
 
 

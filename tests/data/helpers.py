@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from genrec.data.dataset import save_dataset
 from genrec.data.tables import Sequences
@@ -28,3 +29,22 @@ def small_dataset(folder: Path) -> Path:
     data = sequences([1, 2, 3], [2], [4, 4])
     save_dataset(folder, pa.array(["u1", "u 2", "007"]), items, data, np.arange(6), name="small")
     return folder
+
+
+def read_back(folder: Path) -> dict[str, list[str]]:
+    """A dataset as external IDs: {user: [item, ...]}."""
+    users = pq.read_table(folder / "users.parquet").column("user_id").to_pylist()
+    items = pq.read_table(folder / "items.parquet").column("item_id").to_pylist()
+    rows = pq.read_table(folder / "sequences.parquet").to_pylist()
+    return {users[row["user"] - 1]: [items[item - 1] for item in row["items"]] for row in rows}
+
+
+def times_of(folder: Path) -> list[list[int]]:
+    """The timestamps of a dataset's users."""
+    return pq.read_table(folder / "sequences.parquet").column("timestamps").to_pylist()
+
+
+def items_of(folder: Path) -> dict[str, dict[str, object]]:
+    """The rows of a dataset's items, by external ID."""
+    rows = pq.read_table(folder / "items.parquet").to_pylist()
+    return {row.pop("item_id"): row for row in rows}
