@@ -24,16 +24,16 @@ _REJECTS_KEPT = 1000
 
 @dataclass
 class DelimitedReader:
-    """A CSV or TSV file with a header line."""
+    """A CSV or TSV file, with a header line unless `names` are given."""
 
     source: Source
     columns: list[str] = field(init=False)
     malformed: str = "false"
-    header: bool = True
     names: tuple[str, ...] = ()
     """The columns' names, where the file has no header."""
 
     def __post_init__(self) -> None:
+        self.header = not self.names
         self.plain, self.lines = self.source.plain, self.source.lines
         self.quote = "" if self.source.raw_quotes or not self.lines.quoted else '"'
         first = head_lines(self.plain, 1)[0]
