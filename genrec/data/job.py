@@ -11,7 +11,7 @@ from genrec.data.log import Log, unparseable_warnings
 from genrec.data.sql import rows
 from genrec.data.times import micros_sql, parse_bound
 from genrec.errors import GenRecError
-from genrec.progress import Reporter, Task
+from genrec.progress import Task
 
 
 @dataclass
@@ -22,7 +22,6 @@ class Job:
     asked: dict[str, Any]
     """The filters as the caller wrote them, for dataset.json."""
     min_count: int
-    reporter: Reporter
     read: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     before: dict[str, int] = field(default_factory=dict)
@@ -31,14 +30,10 @@ class Job:
     times: str | None = None
     """What the time column was taken for; None without one."""
     warnings: list[str] = field(default_factory=list)
-
-    def warn(self, message: str) -> None:
-        """Tell the user, and keep the message for dataset.json."""
-        self.warnings.append(message)
-        self.reporter.warn(message)
+    """For the user and for dataset.json."""
 
 
-def new_job(min_count: int, min_rating: float | None, since: object, until: object, reporter: Reporter) -> Job:
+def new_job(min_count: int, min_rating: float | None, since: object, until: object) -> Job:
     """Check the filters.
 
     Raises:
@@ -51,7 +46,7 @@ def new_job(min_count: int, min_rating: float | None, since: object, until: obje
         raise GenRecError(f"--since {since} is later than --until {until}; exchange them")
     dates = {"since": None if since is None else str(since), "until": None if until is None else str(until)}
     asked = {"min_count": min_count, "min_rating": min_rating, **dates}
-    return Job(RowFilters(min_rating, first, last), asked, min_count, reporter)
+    return Job(RowFilters(min_rating, first, last), asked, min_count)
 
 
 def filter_rows(connection: duckdb.DuckDBPyConnection, log: Log, job: Job, task: Task) -> None:
@@ -64,14 +59,13 @@ def filter_rows(connection: duckdb.DuckDBPyConnection, log: Log, job: Job, task:
     if has_time:
         micros, job.times = micros_sql(connection, "raw")
     elif not is_sequences:
-        job.warn(
+        job.warnings.append(
             "there is no time column, so the order of the rows counts; name one with --time-col if there is one"
         )
     task.advance(stage="rows")
     job.dropped, first = judge(connection, job.filters, micros, has_time)
     used_rating = job.filters.min_rating is not None
-    for warning in unparseable_warnings(connection, log, job.dropped[UNPARSEABLE], first, used_rating):
-        job.warn(warning)
+    job.warnings += unparseable_warnings(connection, log, job.dropped[UNPARSEABLE], first, used_rating)
     job.dropped[UNPARSEABLE] += log.lost
     encode(connection)
     if has_time:

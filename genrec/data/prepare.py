@@ -14,8 +14,9 @@ from genrec.data.inputs import resolve
 from genrec.data.job import Job, filter_rows, new_job
 from genrec.data.log import Log, load_log
 from genrec.data.metadata import item_table_sql, items_from_log, load_metadata
-from genrec.data.sources import open_sources
+from genrec.data.sources import Source, open_sources
 from genrec.data.sql import rows, scratch_database
+from genrec.data.textfile import check_file
 from genrec.files import atomic_folder, check_output
 from genrec.progress import SILENT, Reporter
 
@@ -67,44 +68,48 @@ def prepare(
     """
     output = Path(output)
     check_output(output, force)
-    job = new_job(min_count, min_rating, since, until, reporter)
+    job = new_job(min_count, min_rating, since, until)
     wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col}
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     beside = output.absolute().parent
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
         work = Path(folder)
         inputs = resolve(named, format, Path(cache) if cache else None, work, reporter)
+        metadata_path = Path(items) if items else inputs.items
+        if metadata_path:
+            check_file(metadata_path)
         with reporter.task("Preparing", _STAGES) as task, scratch_database(work) as connection:
             task.advance(0, stage="reading")
             opened = open_sources(inputs.paths, inputs.format, work)
             log = load_log(connection, opened, inputs.header, wanted)
+            # Before the long work, so that a wrong file of metadata shows early.
+            metadata = load_metadata(connection, metadata_path, log.mapping.item, work) if metadata_path else None
             filter_rows(connection, log, job, task)
             task.advance(stage="items")
-            metadata = Path(items) if items else inputs.items
-            table, described = _item_table(connection, log, metadata, work, job)
+            table = _item_table(connection, log, metadata, job)
             task.advance(stage="writing")
             about = {
                 "name": inputs.name,
                 "sources": [source.describe() for source in opened],
-                "items_file": described,
+                "items_file": metadata.describe() if metadata else None,
             }
             info = _write(connection, table, output, force, job, about | {"columns": log.mapping.as_dict()})
+    # Only now: an error says in one line what there is to say.
+    for warning in job.warnings:
+        reporter.warn(warning)
     return _result(info, output)
 
 
-def _item_table(
-    connection: duckdb.DuckDBPyConnection, log: Log, path: Path | None, work: Path, job: Job
-) -> tuple[pa.Table, dict[str, Any] | None]:
-    """The catalogue with what is known of its items, and the metadata file's description."""
+def _item_table(connection: duckdb.DuckDBPyConnection, log: Log, metadata: Source | None, job: Job) -> pa.Table:
+    """Number users and items; the catalogue with what is known of its items."""
     number_roles(connection)
-    described = None
-    if path:
-        described = load_metadata(connection, path, log.mapping.item, work).describe()
+    if metadata:
         items, matched = rows(connection, _MATCHED)[0]
         if not matched:
-            job.warn(f"{path.name} knows none of the log's {items:,} items; check that both name items alike")
+            hint = "check that both name items alike"
+            job.warnings.append(f"{metadata.name} knows none of the log's {items:,} items; {hint}")
     from_log = items_from_log(connection, log.mapping)
-    return connection.sql(item_table_sql(connection, from_log, path is not None)).to_arrow_table(), described
+    return connection.sql(item_table_sql(connection, from_log, metadata is not None)).to_arrow_table()
 
 
 def _write(

@@ -25,8 +25,11 @@ def scratch_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET preserve_insertion_order = true")
         connection.execute("SET enable_progress_bar = false")
         yield connection
-    except duckdb.InterruptException as error:
-        raise KeyboardInterrupt from error
+    except (RuntimeError, duckdb.InterruptException) as error:
+        # DuckDB turns Ctrl-C in a running query into a bare RuntimeError.
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         raise GenRecError(f"the data could not be read or sorted: {first_line(error)}") from error
     finally:
