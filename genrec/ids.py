@@ -32,4 +32,13 @@ WEIGHTS_FILE: Final = "model.safetensors"
 ITEM_TOKENS_FILE: Final = "item_tokens.parquet"
 METRICS_FILE: Final = "metrics.jsonl"
 CHECKPOINTS: Final = "checkpoints"
+
+TRAINING: Final = "training"
+FINISHED: Final = "finished"
+"""Status of a run in run.json, before and after its training is over."""
+
+PRETRAIN: Final = "pretrain"
+FINETUNE: Final = "finetune"
+"""The phases of training."""
+
 RECOMMENDER_FILE: Final = "recommender.onnx"

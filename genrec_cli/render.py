@@ -132,4 +132,7 @@ class _RichTask:
 
     def advance(self, steps: int = 1, **facts: object) -> None:
         shown = "  ".join(f"{name} {show(value)}" for name, value in facts.items())
-        self.progress.update(self.task, advance=steps, **({"facts": shown} if facts else {}))
+        if shown:
+            self.progress.update(self.task, advance=steps, facts=shown)
+        else:
+            self.progress.advance(self.task, steps)

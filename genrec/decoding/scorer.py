@@ -20,15 +20,17 @@ class TorchScorer:
 
     Args:
         run: Its model stays on the device where it is.
+        module: A recommender made of the run already; by default one is made for the length of list asked for.
     """
 
     backend = "torch"
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, module: RecommenderModule | None = None) -> None:
         self.run = run
         self.device = run.model.device
         self.provider = str(self.device)
-        self._module: RecommenderModule | None = None
+        self._module = module
+        self._fixed = module is not None
 
     def __call__(
         self,
@@ -51,7 +53,7 @@ class TorchScorer:
     def _sized(self, k: int) -> RecommenderModule:
         """The module for lists of `k` items; more beams only where that needs them."""
         beams = max(BEAMS, k)
-        if self._module is None or self._module.k != beams:
+        if self._module is None or (self._module.k != beams and not self._fixed):
             config = self.run.config
             module = RecommenderModule(self.run.model, self.run.scheme, config.max_length, beams, beams)
             self._module = module.to(self.device).eval()

@@ -16,13 +16,18 @@ from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.folders import RUN, require_kind
-from genrec.ids import CONFIG_FILE, FORMAT_VERSION, METRICS_FILE, RUN_FILE, TABLE_FILES, WEIGHTS_FILE
+from genrec.ids import (
+    CONFIG_FILE,
+    FINISHED,
+    FORMAT_VERSION,
+    METRICS_FILE,
+    RUN_FILE,
+    TABLE_FILES,
+    TRAINING,
+    WEIGHTS_FILE,
+)
 from genrec.indexing.tokens import TokenScheme, load_scheme
 from genrec.model.modeling import GenRecForConditionalGeneration
-
-FINISHED = "finished"
-TRAINING = "training"
-"""Status of a run, before and after its training is over."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
 from genrec.evaluation.rankers import TorchRanker
 from genrec.files import atomic_file, read_json, remove, write_json
-from genrec.ids import CHECKPOINTS, METRICS_FILE, RUN_FILE
+from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
 from genrec.progress import Reporter
@@ -25,7 +25,6 @@ from genrec.training.checkpoints import last_whole_checkpoint
 from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
 from genrec.training.phase import BEST, PhaseTrainer, arguments, make_trainer
 
-PRETRAIN, FINETUNE = "pretrain", "finetune"
 PHASES = (PRETRAIN, FINETUNE)
 
 VALID_KS = (1, 5, 10)

@@ -1,23 +1,25 @@
-"""`genrec train`, `pretrain` and `finetune`: from a dataset to a run."""
+"""`genrec train`, `pretrain` and `finetune`: from a dataset to a run.
+
+torch is imported only once settings, dataset and output are checked, so that a mistake is told at once.
+"""
 
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genrec.config import STRUCTURE, TrainConfig, collect_settings, make_config
 from genrec.data.dataset import Dataset, load_dataset
-from genrec.device import choose_device
 from genrec.errors import GenRecError
 from genrec.files import check_output, read_json, remove
 from genrec.folders import RUN, require_kind
-from genrec.ids import RUN_FILE
-from genrec.indexing.scheme import TEXT
-from genrec.model.checkpoint import FINISHED, Run, load_run, start_run
+from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
 from genrec.progress import SILENT, Reporter
-from genrec.training.build import Built, build, load_tokenizer
-from genrec.training.session import FINETUNE, PRETRAIN, Session
+
+if TYPE_CHECKING:
+    from genrec.model.checkpoint import Run
+    from genrec.training.build import Built
 
 _PACKAGES = ("genrec", "torch", "transformers", "accelerate", "numpy")
 
@@ -83,23 +85,34 @@ def run_phases(
         force: Replace an existing output.
         reporter: Receives progress.
     """
-    target = choose_device(device)
     output = Path(output)
-    data = load_dataset(dataset)
     given = collect_settings(preset, Path(config) if config else None, settings, seed)
+    data = load_dataset(dataset)
     resuming = resume and output.exists()
+    pretrained: Run | None = None
     if resuming:
         info = _resumable(output, given, data, phases)
         if info["status"] == FINISHED:
             reporter.info(f"{output} is finished already; there is nothing to resume")
             return info["result"]
         run_config = TrainConfig(**info["config"])
-        pretrained = None
+    elif start:
+        check_output(output, force)
+        from genrec.model.checkpoint import load_run
+
+        pretrained = load_run(start)
+        run_config = _inherit(given, pretrained, data)
     else:
         check_output(output, force)
-        pretrained = load_run(start) if start else None
-        run_config = _inherit(given, pretrained, data) if pretrained else make_config(given)
+        run_config = make_config(given)
     _check_epochs(run_config, phases)
+
+    from genrec.device import choose_device
+    from genrec.model.checkpoint import start_run
+    from genrec.training.build import build
+    from genrec.training.session import Session
+
+    target = choose_device(device)
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
     if not resuming:
         remove(output)
@@ -115,7 +128,7 @@ def _check_epochs(config: TrainConfig, phases: Sequence[str]) -> None:
         raise GenRecError(f"{names} is 0, so there is nothing to train; set it to 1 or more")
 
 
-def _inherit(given: dict[str, Any], pretrained: Run, data: Dataset) -> TrainConfig:
+def _inherit(given: dict[str, Any], pretrained: "Run", data: Dataset) -> TrainConfig:
     """Settings of a run finetuned from another: the structure is the other's and cannot be contradicted."""
     if pretrained.info["dataset"]["checksum"] != data.checksum:
         raise GenRecError(
@@ -133,7 +146,10 @@ def _inherit(given: dict[str, Any], pretrained: Run, data: Dataset) -> TrainConf
     return make_config(given, pretrained.config)
 
 
-def _from_run(pretrained: Run, config: TrainConfig) -> Built:
+def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
+    from genrec.indexing.scheme import TEXT
+    from genrec.training.build import Built, load_tokenizer
+
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
     pretrained.model.config.label_smoothing = config.label_smoothing
     return Built(config, pretrained.scheme, pretrained.model, tokenizer)
