@@ -21,9 +21,7 @@ from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
 from genrec.training.batches import Collator, LengthGroupedBatches, Places
-
-BEST = "NDCG@10"
-"""Validation metric that chooses the epoch."""
+from genrec.training.history import BEST
 
 Validate = Callable[[], dict[str, float]]
 
@@ -139,7 +137,7 @@ def arguments(
     """Trainer's arguments for a phase; a validated phase keeps its best epoch, another its last."""
     on_gpu = device.type == "cuda"
     every_epoch = "epoch" if validated else "no"
-    return TrainingArguments(
+    args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
         per_device_train_batch_size=config.batch_size,
@@ -164,6 +162,9 @@ def arguments(
         disable_tqdm=True,
         remove_unused_columns=False,
     )
+    if args.device.type == "cuda":
+        args._n_gpu = 1  # else Trainer would split each batch over all GPUs it sees, in one process
+    return args
 
 
 def make_trainer(

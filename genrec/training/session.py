@@ -1,6 +1,5 @@
 """The training of one run: its phases one after the other, each continued where it stopped."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from genrec.decoding.recommender import RecommenderModule
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
 from genrec.evaluation.rankers import TorchRanker
-from genrec.files import atomic_file, read_json, remove, write_json
+from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
@@ -23,7 +22,8 @@ from genrec.training.batches import Collator, LengthGroupedBatches
 from genrec.training.build import Built
 from genrec.training.checkpoints import last_whole_checkpoint
 from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
-from genrec.training.phase import BEST, PhaseTrainer, arguments, make_trainer
+from genrec.training.history import best_epoch, describe, epochs_of, write_history
+from genrec.training.phase import PhaseTrainer, arguments, make_trainer
 
 PHASES = (PRETRAIN, FINETUNE)
 
@@ -48,6 +48,7 @@ class Session:
         self.train_sequences = train_part(data.sequences)
         self.builder = InputBuilder(built.scheme, self.config.max_length)
         self.cases = self._cases()
+        self._told = ("", 0)
 
     def run(self, phases: Sequence[str]) -> dict[str, Any]:
         """Train all phases that are not done, finish the run and return its result."""
@@ -101,18 +102,17 @@ class Session:
             trainer = make_trainer(
                 self.built.model, config, args, batches, collator, validate, task, self.save_every
             )
-            trainer.on_epoch = lambda: self._write_metrics(phase, trainer)
+            trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
             checkpoint = last_whole_checkpoint(folder)
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         seconds = time.perf_counter() - started
         self.built.model = trainer.model
-        steps = trainer.steps_done
         return {
             "epochs": round(trainer.state.epoch or 0),
-            "best_epoch": self._best_epoch(trainer) if validated else round(trainer.state.epoch or 0),
+            "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
             "seconds": seconds,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": steps * config.batch_size,
+            "examples": trainer.steps_done * config.batch_size,
         }
 
     def _examples(self, phase: str) -> Examples:
@@ -155,21 +155,12 @@ class Session:
             valid = self.validate()
         return {"epoch": last.get("best_epoch", 0), "valid": valid}
 
-    @staticmethod
-    def _best_epoch(trainer: PhaseTrainer) -> int:
-        epochs = [entry for entry in trainer.state.log_history if f"eval_{BEST}" in entry]
-        return round(max(epochs, key=lambda entry: entry[f"eval_{BEST}"])["epoch"]) if epochs else 0
-
-    def _write_metrics(self, phase: str, trainer: PhaseTrainer) -> None:
-        """Rewrite this phase's lines of metrics.jsonl from the trainer's history, which a resumed run keeps."""
-        path = self.folder / METRICS_FILE
-        old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        lines = [line for line in old if json.loads(line)["phase"] != phase]
-        epochs: dict[int, dict[str, Any]] = {}
-        for entry in trainer.state.log_history:
-            epoch = epochs.setdefault(round(entry["epoch"]), {"phase": phase, "epoch": round(entry["epoch"])})
-            valid = {key.removeprefix("eval_"): entry[key] for key in entry if key.startswith("eval_")}
-            epoch |= {"valid": valid} if valid else {key: entry[key] for key in ("loss", "step") if key in entry}
-        lines += [json.dumps(epoch) for epoch in epochs.values()]
-        with atomic_file(path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    def _note_epoch(self, phase: str, trainer: PhaseTrainer) -> None:
+        """Keep metrics.jsonl up to date and tell of an epoch once all about it is known."""
+        epochs = epochs_of(phase, trainer.state.log_history)
+        write_history(self.folder / METRICS_FILE, phase, epochs)
+        last = epochs[-1]
+        complete = "valid" in last or trainer.validate is None
+        if complete and (phase, last["epoch"]) != self._told:
+            self._told = phase, last["epoch"]
+            self.reporter.info(describe(last, self._epochs(phase)))

@@ -1,0 +1,54 @@
+"""What each epoch came to: from Trainer's log to the lines of metrics.jsonl and to a sentence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genrec.files import atomic_file
+
+BEST = "NDCG@10"
+"""Validation metric that chooses the epoch."""
+
+_EVAL = "eval_"
+
+Epoch = dict[str, Any]
+"""{"phase", "epoch", "step", "loss", "valid"?: {metric: value}}."""
+
+
+def epochs_of(phase: str, log: list[dict[str, Any]]) -> list[Epoch]:
+    """Join the entries of Trainer's log history, which a resumed run keeps, into one per epoch."""
+    epochs: dict[int, Epoch] = {}
+    for entry in log:
+        number = round(entry["epoch"])
+        epoch = epochs.setdefault(number, {"phase": phase, "epoch": number})
+        valid = {key.removeprefix(_EVAL): entry[key] for key in entry if key.startswith(_EVAL)}
+        epoch |= {"valid": valid} if valid else {key: entry[key] for key in ("step", "loss") if key in entry}
+    return list(epochs.values())
+
+
+def best_epoch(epochs: list[Epoch]) -> int:
+    """Number of the epoch with the best validation, the first of equals; the last where none was validated."""
+    validated = [epoch for epoch in epochs if "valid" in epoch]
+    if not validated:
+        return epochs[-1]["epoch"] if epochs else 0
+    return max(validated, key=lambda epoch: epoch["valid"][BEST])["epoch"]
+
+
+def write_history(path: Path, phase: str, epochs: list[Epoch]) -> None:
+    """Write a phase's epochs as JSON lines in place of those it had; other phases' lines stay."""
+    old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = [line for line in old if json.loads(line)["phase"] != phase]
+    lines += [json.dumps(epoch) for epoch in epochs]
+    with atomic_file(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def describe(epoch: Epoch, of: int) -> str:
+    """One line for people.
+
+    >>> describe({"phase": "finetune", "epoch": 2, "loss": 3.1234, "valid": {"NDCG@10": 0.05}}, of=9)
+    'finetune epoch 2/9: loss 3.123, valid NDCG@10 0.0500'
+    """
+    loss = f"loss {epoch['loss']:.3f}" if "loss" in epoch else "no loss yet"
+    valid = f", valid {BEST} {epoch['valid'][BEST]:.4f}" if "valid" in epoch else ""
+    return f"{epoch['phase']} epoch {epoch['epoch']}/{of}: {loss}{valid}"
