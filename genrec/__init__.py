@@ -5,10 +5,7 @@ The command line's verbs as functions: `prepare`, `train`, `pretrain`, `finetune
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
-
-__version__ = version("genrec")
 
 _VERBS = {
     "prepare": "genrec.data.prepare",
@@ -24,6 +21,10 @@ __all__ = [*_VERBS, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # costs 20 ms, which a command's start does not have to spare
+
+        return version("genrec")
     if name in _VERBS:
         return getattr(import_module(_VERBS[name]), name)
     raise AttributeError(f"module 'genrec' has no attribute {name!r}")

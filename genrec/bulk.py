@@ -79,12 +79,14 @@ def recommend_file(
     banned, unknown_deny = model.item_list(deny)
     size = max(1, min(BATCH, _MOST_NUMBERS // (1 + len(allowed) + len(banned))))
     counts = dict.fromkeys(("users", "known_users", "without_history", "unknown_items", "rows"), 0)
-    with atomic_file(output) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-        with reporter.task("recommend") as task:
-            for requests in _batches(read_requests(Path(users_file)), size):
-                table = _recommend(model, requests, (k, include_seen, banned, allowed), counts)
-                writer.write_table(table)
-                task.advance(len(requests))
+    with (
+        atomic_file(output) as temporary,
+        pq.ParquetWriter(temporary, SCHEMA) as writer,
+        reporter.task("recommend") as task,
+    ):
+        for requests in _batches(read_requests(Path(users_file)), size):
+            writer.write_table(_recommend(model, requests, (k, include_seen, banned, allowed), counts))
+            task.advance(len(requests))
     return {
         "path": str(output),
         **counts,

@@ -7,8 +7,8 @@ import typer
 from typer.core import TyperGroup
 
 from genrec.errors import GenRecError
+from genrec_cli import doctor, export, prepare, recommend
 from genrec_cli import eval as evaluation
-from genrec_cli import prepare
 from genrec_cli import train as training
 from genrec_cli.options import State
 
@@ -93,6 +93,9 @@ app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)
 app.command("eval")(evaluation.evaluate)
+app.command()(export.export)
+app.command()(recommend.recommend)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

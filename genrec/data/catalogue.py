@@ -120,7 +120,7 @@ class Catalogue:
         positions = np.asarray(indexes, dtype=np.int64).reshape(-1)
         if len(positions) and (positions.min() < 1 or positions.max() > self._items.num_rows):
             raise IndexError(f"item indexes must be in 1..{self._items.num_rows}")
-        return pa.array(positions - 1)
+        return pa.array((positions - 1).tolist(), pa.int64())  # from an array, pyarrow would import numpy.ma
 
 
 def _begins_with(column: pa.ChunkedArray, head: pa.ChunkedArray) -> bool:
