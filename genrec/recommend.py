@@ -49,7 +49,7 @@ def load(model: str | Path, device: str = "auto", data: str | Path | None = None
         from genrec.model.checkpoint import load_run
 
         run = load_run(path, choose_device(device))
-        scorer, info = TorchScorer(run), run.info
+        scorer, info = TorchScorer(run.model, run.scheme, run.config.max_length), run.info
         counts = (run.model.config.user_count, run.model.config.item_count)
     catalogue = Catalogue(path)
     histories = Histories(catalogue, *counts) if data is None else extended(data, path, info, counts)

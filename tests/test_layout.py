@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "ids", "files", "folders", "progress", "config", "device"},
-    {"data", "indexing", "model", "decoding"},
-    {"evaluation", "training", "exporting", "runtime", "recommend"},
+    {"errors", "ids", "files", "folders", "progress", "config", "device", "scoring"},
+    {"data", "indexing", "model", "decoding", "histories"},
+    {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor"},
 ]
 """From the bottom to the top; a layer imports itself and those below."""
 

@@ -1,4 +1,4 @@
-"""A run's recommender on torch, behind the same method as a bundle's on onnxruntime."""
+"""A model on torch behind the same method as a bundle on onnxruntime."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from genrec.decoding.recommender import RecommenderModule
-from genrec.model.checkpoint import Run
+from genrec.indexing.tokens import TokenScheme
+from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.scoring import Ranked, Rows, pad
 
 BEAMS = 20
@@ -16,21 +17,24 @@ BEAMS = 20
 
 
 class TorchScorer:
-    """Runs a run's model; a `genrec.scoring.Scorer`.
+    """Runs a model; a `genrec.scoring.Scorer`.
 
     Args:
-        run: Its model stays on the device where it is.
-        module: A recommender made of the run already; by default one is made for the length of list asked for.
+        model: Stays on the device where it is.
+        scheme: Its tokens.
+        max_length: Most tokens of the encoder's input.
+        beams: Beams of the search; as many as the list is long where that is more.
     """
 
     backend = "torch"
 
-    def __init__(self, run: Run, module: RecommenderModule | None = None) -> None:
-        self.run = run
-        self.device = run.model.device
+    def __init__(
+        self, model: GenRecForConditionalGeneration, scheme: TokenScheme, max_length: int, beams: int = BEAMS
+    ) -> None:
+        self.model, self.scheme, self.max_length, self.beams = model, scheme, max_length, beams
+        self.device = model.device
         self.provider = str(self.device)
-        self._module = module
-        self._fixed = module is not None
+        self._module: RecommenderModule | None = None
 
     def __call__(
         self,
@@ -47,14 +51,13 @@ class TorchScorer:
         user = torch.from_numpy(np.asarray(users, dtype=np.int64)).to(self.device)
         with torch.inference_mode():
             exclude = torch.tensor(exclude_seen, device=self.device)
-            items, scores = self._sized(k or BEAMS)(lists[0], user, exclude, *lists[1:])
+            items, scores = self._sized(k or self.beams)(lists[0], user, exclude, *lists[1:])
         return items[:, :k].cpu().numpy(), scores[:, :k].cpu().numpy()
 
     def _sized(self, k: int) -> RecommenderModule:
         """The module for lists of `k` items; more beams only where that needs them."""
-        beams = max(BEAMS, k)
-        if self._module is None or (self._module.k != beams and not self._fixed):
-            config = self.run.config
-            module = RecommenderModule(self.run.model, self.run.scheme, config.max_length, beams, beams)
+        beams = max(self.beams, k)
+        if self._module is None or self._module.k != beams:
+            module = RecommenderModule(self.model, self.scheme, self.max_length, beams, beams)
             self._module = module.to(self.device).eval()
         return self._module

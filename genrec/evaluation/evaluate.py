@@ -13,6 +13,7 @@ from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Ranker, make_cases, rank_targets
+from genrec.evaluation.rankers import PopularityRanker, ScorerRanker
 from genrec.files import read_json
 from genrec.folders import BUNDLE, RUN, require_kind
 from genrec.ids import MANIFEST_FILE, RUN_FILE
@@ -140,42 +141,27 @@ def _contestant(
     name: str | Path, sequences: Sequences, item_count: int, k: int, beams: int, device: str
 ) -> Contestant:
     if str(name) == POPULARITY:
-        from genrec.evaluation.rankers import PopularityRanker
-
         return Contestant(POPULARITY, None, lambda: PopularityRanker(sequences, item_count, k))
     path = Path(name)
     if not path.exists():
         raise GenRecError(f"{path} does not exist; give a run, a bundle or one of: {', '.join(REFERENCES)}")
     if require_kind(path, RUN, BUNDLE) == BUNDLE:
         indexing = read_json(path / MANIFEST_FILE).get("indexing")
-        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k))
+        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k, device))
     indexing = read_json(path / RUN_FILE).get("config", {}).get("indexing")
     return Contestant(str(path), indexing, lambda: _run_ranker(path, k, beams, device))
 
 
 def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
-    from genrec.decoding.recommender import RecommenderModule
+    from genrec.decoding.scorer import TorchScorer
     from genrec.device import choose_device
-    from genrec.evaluation.rankers import TorchRanker
     from genrec.model.checkpoint import load_run
 
-    target = choose_device(device)
-    run = load_run(path, target)
-    module = RecommenderModule(run.model, run.scheme, run.config.max_length, beams, k)
-    return TorchRanker(module, target)
+    run = load_run(path, choose_device(device))
+    return ScorerRanker(TorchScorer(run.model, run.scheme, run.config.max_length, beams), k)
 
 
-def _bundle_ranker(path: Path, k: int) -> Ranker:
+def _bundle_ranker(path: Path, k: int, device: str) -> Ranker:
     from genrec.runtime.recommender import Recommender
 
-    recommender = Recommender(path)
-    if k > recommender.k:
-        raise GenRecError(
-            f"{path} returns {recommender.k} items, {k} are needed; export it again with --k {k}, or use --k"
-        )
-
-    def rank(users: Any, histories: Any, exclude_seen: bool) -> Any:
-        items, _ = recommender(histories, users, exclude_seen=exclude_seen)
-        return items[:, :k]
-
-    return rank
+    return ScorerRanker(Recommender(path, device), k)

@@ -1,33 +1,22 @@
-"""The rankers: GenRec on torch, and popularity."""
+"""The rankers: a model, and popularity."""
 
 import numpy as np
-import torch
 
 from genrec.data.split import train_part
 from genrec.data.tables import Sequences
-from genrec.decoding.recommender import RecommenderModule
 from genrec.evaluation.protocol import Ints
+from genrec.scoring import Scorer
 
 
-class TorchRanker:
-    """Ranks with the module that export traces."""
+class ScorerRanker:
+    """Ranks with a model, on torch or onnxruntime."""
 
-    def __init__(self, module: RecommenderModule, device: torch.device) -> None:
-        self.module = module.to(device).eval()
-        self.device = device
+    def __init__(self, scorer: Scorer, k: int) -> None:
+        self.scorer, self.k = scorer, k
 
-    @torch.inference_mode()
     def __call__(self, users: Ints, histories: Ints, exclude_seen: bool) -> Ints:
         """Rank items; shapes as in `Ranker`."""
-        none = torch.zeros(len(users), 0, dtype=torch.int64, device=self.device)
-        items, _ = self.module(
-            torch.from_numpy(histories).to(self.device),
-            torch.from_numpy(users).to(self.device),
-            torch.tensor(exclude_seen, device=self.device),
-            none,
-            none,
-        )
-        return items.cpu().numpy()
+        return self.scorer(histories, users, exclude_seen, k=self.k)[0]
 
 
 class PopularityRanker:

@@ -9,10 +9,10 @@ import torch
 
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
-from genrec.decoding.recommender import RecommenderModule
+from genrec.decoding.scorer import TorchScorer
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
-from genrec.evaluation.rankers import TorchRanker
+from genrec.evaluation.rankers import ScorerRanker
 from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run, load_model
@@ -78,9 +78,9 @@ class Session:
 
     def validate(self) -> dict[str, float]:
         """Metrics of the model as it is, on the validation items."""
-        model, scheme = self.built.model, self.built.scheme
-        module = RecommenderModule(model, scheme, self.config.max_length, self.config.beams, max(VALID_KS))
-        ranker = TorchRanker(module, self.device)
+        config = self.config
+        scorer = TorchScorer(self.built.model, self.built.scheme, config.max_length, config.beams)
+        ranker = ScorerRanker(scorer, max(VALID_KS))
         assert self.cases is not None  # callers ask only where somebody has a validation item
         ranks = rank_targets(ranker, self.cases, reporter=self.reporter, name="validate")
         return summarise(ranks, VALID_KS)[0]
