@@ -1,5 +1,31 @@
 """One thread per process: the models are tiny, and waiting for each other's threads costs more than it gains."""
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A dataset, a run on it with random weights, and the run's bundle (k = 10)."""
+
+    dataset: Path
+    run: Path
+    bundle: Path
+
+
+@pytest.fixture(scope="session", params=["own", "text"])
+def trained(request, tmp_path_factory) -> Trained:
+    """With item tokens of fixed depth, and with tokens of different lengths; never written to."""
+    from genrec.exporting.bundle import export
+    from tests.helpers import make_dataset, make_run, text_like_scheme
+
+    folder = tmp_path_factory.mktemp(request.param)
+    dataset = make_dataset(folder / "dataset")
+    run = make_run(folder / "run", dataset, text_like_scheme() if request.param == "text" else None)
+    export(run, folder / "bundle", k=10)
+    return Trained(dataset, run, folder / "bundle")
