@@ -44,6 +44,11 @@ class Scorer(Protocol):
         """
 
 
+def nothing(k: int) -> Ranked:
+    """The result for a batch of nobody, which a graph cannot run: both [0, k]."""
+    return np.empty((0, k), np.int64), np.empty((0, k), np.float32)
+
+
 def pad(rows: Rows | None, batch: int) -> NDArray[np.int64]:
     """Lists of item indexes as one matrix, int64 [batch, longest], filled up with zeros.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genrec.decoding.recommender import RecommenderModule
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.modeling import GenRecForConditionalGeneration
-from genrec.scoring import Ranked, Rows, pad
+from genrec.scoring import Ranked, Rows, nothing, pad
 
 BEAMS = 20
 """Beams of the search, unless longer lists are asked for (paper, section 7.1)."""
@@ -47,6 +47,8 @@ class TorchScorer:
     ) -> Ranked:
         """Recommend to a batch of users; arguments and result as in `genrec.scoring.Scorer.__call__`."""
         batch = len(users)
+        if not batch:
+            return nothing(k or BEAMS)
         lists = [torch.from_numpy(pad(rows, batch)).to(self.device) for rows in (history, banned, allowed)]
         user = torch.from_numpy(np.asarray(users, dtype=np.int64)).to(self.device)
         with torch.inference_mode():

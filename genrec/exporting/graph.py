@@ -53,6 +53,8 @@ def export_graph(module: RecommenderModule, folder: Path, opset: int) -> list[st
             file.unlink()
         traced.rmdir()
     model.producer_name = "genrec"
+    for output in model.graph.output:  # which the tracer takes for free
+        output.type.tensor_type.shape.dim[1].dim_value = module.k
     if small:
         onnx.save(model, path)
         return [path.name]

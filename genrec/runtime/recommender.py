@@ -12,7 +12,7 @@ from genrec.files import read_json, verify_files
 from genrec.folders import BUNDLE, require_kind
 from genrec.ids import ITEMS_FILE, MANIFEST_FILE, RECOMMENDER_FILE, TABLE_FILES
 from genrec.runtime.sessions import open_session
-from genrec.scoring import Ranked, Rows, pad
+from genrec.scoring import Ranked, Rows, nothing, pad
 
 _NUMBERS = ("k", "item_count", "user_count")
 
@@ -68,6 +68,8 @@ class Recommender:
                 f"export the run again with --k {k}, or recommend from the run itself"
             )
         batch = len(users)
+        if not batch:
+            return nothing(k or self.k)
         feed = {
             "history": pad(history, batch),
             "user": np.asarray(users, dtype=np.int64),
