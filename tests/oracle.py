@@ -1,4 +1,4 @@
-"""The exact answer by brute force: every item's probability from the plain Hugging Face model, one trie of dicts."""
+"""The exact answer by brute force: every item's probability from the plain Hugging Face model."""
 
 import torch
 from transformers.modeling_outputs import BaseModelOutput

@@ -48,7 +48,7 @@ class TorchScorer:
         """Recommend to a batch of users; arguments and result as in `genrec.scoring.Scorer.__call__`."""
         batch = len(users)
         if not batch:
-            return nothing(k or BEAMS)
+            return nothing(k or self.beams)
         lists = [torch.from_numpy(pad(rows, batch)).to(self.device) for rows in (history, banned, allowed)]
         user = torch.from_numpy(np.asarray(users, dtype=np.int64)).to(self.device)
         with torch.inference_mode():
