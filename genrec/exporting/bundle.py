@@ -1,42 +1,17 @@
 """`genrec export`: a run becomes a bundle, the folder that any ONNX runtime can serve from."""
 
-import hashlib
-import json
-import platform
-import shutil
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from genrec.data.tables import read_table
-from genrec.decoding.recommender import RecommenderModule
-from genrec.decoding.scorer import TorchScorer
 from genrec.errors import GenRecError
-from genrec.exporting.card import model_card
-from genrec.exporting.graph import OPSETS, describe_interface, export_graph
-from genrec.exporting.onnx_config import SPLIT_FILES, export_split
-from genrec.exporting.parity import measure_parity
-from genrec.files import atomic_folder, check_output, describe_files, write_json
-from genrec.histories import ids_checksum
-from genrec.ids import (
-    CONFIG_FILE,
-    FORMAT_VERSION,
-    ITEM_ID,
-    ITEM_TOKENS_FILE,
-    ITEMS_FILE,
-    MANIFEST_FILE,
-    SEQUENCES_FILE,
-    USER_ID,
-    USERS_FILE,
-)
-from genrec.indexing.tokens import USER_TOKENS_FILE
-from genrec.model.checkpoint import Run, load_run
+from genrec.files import atomic_folder, check_output
+from genrec.folders import RUN, require_kind
 from genrec.progress import SILENT, Reporter
-from genrec.runtime.recommender import Recommender
 
-README_FILE = "README.md"
 QUANTISATIONS = ("none",)
-_PACKAGES = ("genrec", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
+
+OPSETS = range(17, 21)
+"""Versions of the operator set: LayerNormalization came with 17, and the tracing exporter knows none above 20."""
 
 
 def export(
@@ -75,10 +50,15 @@ def export(
     _check_arguments(k, beams, quantize, opset)
     output = Path(output)
     check_output(output, force)
+    require_kind(Path(run), RUN)
+    # What can go wrong by a slip is told by now, before seconds go into importing torch.
+    from genrec.exporting.content import write_bundle
+    from genrec.model.checkpoint import load_run
+
     loaded = load_run(run)
     settings = {"k": k, "beams": max(beams, k), "quantize": quantize, "opset": opset, "histories": histories}
     with atomic_folder(output, force) as folder:
-        manifest = _write(loaded, folder, settings, reporter)
+        manifest = write_bundle(loaded, folder, settings, reporter)
     return {
         "bundle": str(output),
         "files": manifest["files"],
@@ -99,71 +79,3 @@ def _check_arguments(k: int, beams: int, quantize: str, opset: int) -> None:
         faults.append(f"quantize is {quantize!r}, this version of genrec knows {', '.join(QUANTISATIONS)} only")
     if faults:
         raise GenRecError("; ".join(faults))
-
-
-def _write(run: Run, folder: Path, settings: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
-    """Fill the folder; returns the manifest."""
-    scheme, config = run.scheme, run.config
-    with reporter.task("export", 3) as task:
-        module = RecommenderModule(run.model, scheme, config.max_length, settings["beams"], settings["k"]).eval()
-        names = export_graph(module, folder, settings["opset"])
-        task.advance()
-        export_split(run.model, folder, settings["opset"])
-        task.advance()
-        names += [*SPLIT_FILES, *_copy_tables(run.path, folder, settings["histories"])]
-        task.advance()
-    manifest = _describe(run, folder, settings) | describe_interface(module)
-    # The manifest is written twice: the recommender that is compared reads the first.
-    manifest["files"] = describe_files(folder, sorted(names))
-    write_json(folder / MANIFEST_FILE, manifest)
-    bundle = Recommender(folder, device="cpu", verify=False)
-    torch_scorer = TorchScorer(run.model, scheme, config.max_length, settings["beams"])
-    manifest["parity"] = measure_parity(torch_scorer, bundle, run.sequences, settings["k"], reporter)
-    if manifest["parity"]["same_top_k"] < 1:
-        reporter.warn(f"only {manifest['parity']['same_top_k']:.2%} of the lists are the same as torch's")
-    (folder / README_FILE).write_text(model_card(manifest), encoding="utf-8")
-    extra = [path.name for path in folder.iterdir() if path.name != MANIFEST_FILE]
-    manifest["files"] = describe_files(folder, sorted(extra))
-    write_json(folder / MANIFEST_FILE, manifest)
-    return manifest
-
-
-def _copy_tables(run: Path, folder: Path, histories: bool) -> list[str]:
-    """Copy what maps external IDs, and what Optimum's graphs need: configuration and tokens."""
-    names = [CONFIG_FILE, ITEMS_FILE, ITEM_TOKENS_FILE, USER_TOKENS_FILE]
-    names += [USERS_FILE, SEQUENCES_FILE] if histories else []
-    for name in names:
-        shutil.copyfile(run / name, folder / name)
-    return names
-
-
-def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """All facts of the manifest but the interface, the parity and the files."""
-    result = run.info.get("result") or {}
-    dataset = run.info["dataset"]
-    users = read_table(run.path / USERS_FILE, [USER_ID]).column(USER_ID)
-    items = read_table(run.path / ITEMS_FILE, [ITEM_ID]).column(ITEM_ID)
-    return {
-        "format_version": FORMAT_VERSION,
-        "model_type": run.model.config.model_type,
-        **settings,
-        "depth": run.scheme.depth,
-        "max_length": run.config.max_length,
-        "user_count": run.model.config.user_count,
-        "item_count": run.scheme.item_count,
-        "user_ids_sha256": ids_checksum(users),
-        "indexing": run.scheme.indexing,
-        "leaky": run.scheme.indexing == "leaky-sequential",
-        "dataset": {"name": dataset["name"], "checksum": dataset["checksum"]},
-        "run": {"name": run.path.absolute().name, "checksum": _checksum(run.info["files"])},
-        "parameters": run.info.get("parameters"),
-        "metrics": result.get("best") or {},
-        "example_items": items.slice(0, 2).to_pylist(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-    }
-
-
-def _checksum(files: dict[str, Any]) -> str:
-    """Identifies a run by the contents of its files."""
-    lines = json.dumps({name: entry["sha256"] for name, entry in files.items()}, sort_keys=True)
-    return hashlib.sha256(lines.encode()).hexdigest()

@@ -12,9 +12,6 @@ from torch import Tensor
 from genrec.decoding.recommender import RecommenderModule
 from genrec.ids import RECOMMENDER_FILE
 
-OPSETS = range(17, 21)
-"""Versions of the operator set: LayerNormalization came with 17, and the tracing exporter knows none above 20."""
-
 EXTERNAL_SUFFIX = ".data"
 EXTERNAL_OVER = 2**31 - 2**20
 """Bytes from which the weights lie in a file of their own: a protobuf message ends at 2 GiB."""
@@ -36,7 +33,7 @@ def export_graph(module: RecommenderModule, folder: Path, opset: int) -> list[st
     Args:
         module: On the CPU, in evaluation mode.
         folder: An existing folder.
-        opset: Version of the ONNX operator set, in `OPSETS`.
+        opset: Version of the ONNX operator set, 17 to 20.
 
     Returns:
         Names of the files written: the graph, and where it is larger than 2 GiB its weights.
