@@ -75,7 +75,13 @@ class Histories:
 
 
 def extended(data: Path | str, model: Path, info: dict[str, Any], counts: tuple[int, int]) -> Histories:
-    """The histories of a dataset whose first users and items are the model's.
+    """The histories of a dataset that extends the model's; arguments and errors as in `check_extends`."""
+    check_extends(data, model, info, counts)
+    return Histories(Catalogue(data), *counts)
+
+
+def check_extends(data: Path | str, model: Path, info: dict[str, Any], counts: tuple[int, int]) -> None:
+    """Refuse a dataset whose first users and items are not the model's.
 
     Args:
         data: Folder of the dataset. Its further users are unknown to the model, its further items skipped.
@@ -94,7 +100,6 @@ def extended(data: Path | str, model: Path, info: dict[str, Any], counts: tuple[
     verify_files(data, {name: files[name] for name in TABLE_FILES})
     _check_head(data, model, (ITEMS_FILE, ITEM_ID, "item"), counts[1], None)
     _check_head(data, model, (USERS_FILE, USER_ID, "user"), counts[0], info.get("user_ids_sha256"))
-    return Histories(Catalogue(data), *counts)
 
 
 def ids_checksum(ids: pa.ChunkedArray) -> str:

@@ -110,21 +110,11 @@ class Catalogue:
             for row in rows
         ]
 
-    def extends(self, other: "Catalogue") -> bool:
-        """Whether the first users and items are all of the other's: equal folders, or later events added."""
-        return _begins_with(self._users, other._users) and _begins_with(
-            self._items.column(ITEM_ID), other._items.column(ITEM_ID)
-        )
-
     def _rows(self, indexes: Sequence[int] | np.ndarray) -> pa.Array:
         positions = np.asarray(indexes, dtype=np.int64).reshape(-1)
         if len(positions) and (positions.min() < 1 or positions.max() > self._items.num_rows):
             raise IndexError(f"item indexes must be in 1..{self._items.num_rows}")
         return pa.array((positions - 1).tolist(), pa.int64())  # from an array, pyarrow would import numpy.ma
-
-
-def _begins_with(column: pa.ChunkedArray, head: pa.ChunkedArray) -> bool:
-    return len(column) >= len(head) and column.slice(0, len(head)).equals(head)
 
 
 def _positions(ids: Sequence[str], column: pa.ChunkedArray) -> np.ndarray:

@@ -16,6 +16,7 @@ from genrec.evaluation.protocol import Ranker, make_cases, rank_targets
 from genrec.evaluation.rankers import PopularityRanker, ScorerRanker
 from genrec.files import read_json
 from genrec.folders import BUNDLE, RUN, require_kind
+from genrec.histories import check_extends
 from genrec.ids import MANIFEST_FILE, RUN_FILE
 from genrec.progress import SILENT, Reporter
 
@@ -120,21 +121,14 @@ def _sequences(model: Path, data: str | Path | None) -> tuple[Sequences, int]:
     kind = require_kind(model, RUN, BUNDLE)
     catalogue = Catalogue(model)
     if data is not None:
-        dataset = load_dataset(data)
-        _check_same_items(catalogue, Catalogue(dataset.path))
+        info = read_json(model / (MANIFEST_FILE if kind == BUNDLE else RUN_FILE))
+        users = info.get("user_count", catalogue.user_count)
+        check_extends(data, model, info, (users, catalogue.item_count))
+        dataset = load_dataset(data, verify=False)  # its files were compared with their checksums just now
         return dataset.sequences, dataset.item_count
     if kind == BUNDLE and not catalogue.has_histories:
         raise GenRecError(f"{model} was exported without histories; give the dataset with --data")
     return read_sequences(model), catalogue.item_count
-
-
-def _check_same_items(model: Catalogue, data: Catalogue) -> None:
-    """A dataset fits when it is the model's, or extends it: the first users and items are the same."""
-    if not data.extends(model):
-        raise GenRecError(
-            f"{data.folder} is not the dataset of {model.folder}, nor does it extend it: their users or items "
-            "have other numbers; give the dataset that the model was trained on"
-        )
 
 
 def _contestant(

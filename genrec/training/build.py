@@ -68,17 +68,15 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
 
 
 def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
-    scheme = own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
+    scheme = _scheme(config, dataset)
     shape = {name: getattr(config, key) for key, names in _BART_NAMES.items() for name in names}
-    model = GenRecForConditionalGeneration(
-        GenRecConfig(
-            **shape,
-            **_common(config, dataset, scheme),
-            max_position_embeddings=config.max_length,
-            vocab_size=scheme.vocabulary,
-        )
+    settings = GenRecConfig(
+        **shape,
+        **_common(config, dataset, scheme),
+        max_position_embeddings=config.max_length,
+        vocab_size=scheme.vocabulary,
     )
-    return Built(config, scheme, model, None)
+    return Built(config, scheme, GenRecForConditionalGeneration(settings), None)
 
 
 def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
@@ -87,20 +85,23 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
     _check_shape(config, bart, found, weights)
     config = config.model_copy(update=found)
-    if config.indexing == TEXT:
-        scheme = text_scheme(dataset.sequences, dataset.user_count, dataset.item_count, config.seed, tokenizer)
-        vocabulary = bart.vocab_size
-    else:
-        scheme = own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
-        tokenizer, vocabulary = None, scheme.vocabulary
-    if scheme.vocabulary > vocabulary:
+    scheme = _scheme(config, dataset, tokenizer)
+    text = config.indexing == TEXT
+    if text and scheme.vocabulary > bart.vocab_size:
         raise GenRecError(
-            f"the tokenizer of {weights} has {scheme.vocabulary} tokens, its weights only {vocabulary}"
+            f"the tokenizer of {weights} has {scheme.vocabulary} tokens, its weights only {bart.vocab_size}"
         )
+    vocabulary = bart.vocab_size if text else scheme.vocabulary
     base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
     settings = GenRecConfig(**{**base, **_common(config, dataset, scheme), "vocab_size": vocabulary})
-    model = _load_weights(folder, settings, reshaped=vocabulary != bart.vocab_size)
-    return Built(config, scheme, model, tokenizer)
+    model = _load_weights(folder, settings, reshaped=not text)
+    return Built(config, scheme, model, tokenizer if text else None)
+
+
+def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> TokenScheme:
+    if config.indexing == TEXT:
+        return text_scheme(dataset.sequences, dataset.user_count, dataset.item_count, config.seed, tokenizer)
+    return own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
 
 
 def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
