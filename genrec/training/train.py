@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genrec.config import STRUCTURE, TrainConfig, collect_settings, make_config
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
-from genrec.files import check_output, read_json, remove
+from genrec.files import atomic_folder, check_output, read_json
 from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
 from genrec.progress import SILENT, Reporter
@@ -115,9 +115,8 @@ def run_phases(
     target = choose_device(device)
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
     if not resuming:
-        remove(output)
-        output.mkdir(parents=True)
-        start_run(output, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
+        with atomic_folder(output, force) as folder:
+            start_run(folder, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
     return Session(output, data, built, target, save_every, reporter).run(phases)
 
 
