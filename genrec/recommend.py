@@ -113,7 +113,7 @@ class Model:
             "known_user": found.known,
             "items": self._rows(ranked),
             "milliseconds": (time.perf_counter() - started) * 1000,
-            "history": self._titled(found.items[-SHOWN_HISTORY:]),
+            "history": self.catalogue.item_rows(found.items[-SHOWN_HISTORY:]),
             "history_length": len(found.items),
             "unknown_history": unknown,
             "new_items": found.new_items,
@@ -169,18 +169,12 @@ class Model:
 
     def _rows(self, ranked: Ranked) -> list[dict[str, Any]]:
         items, scores = ranked[0][0], ranked[1][0]
-        rows = self._titled(items[items > 0])
+        rows = self.catalogue.item_rows(items[items > 0])
         return [
             {"rank": rank, "item": row["item"], "score": float(score)}
             | {name: value for name, value in row.items() if name not in ("rank", "item", "score")}
             for rank, (row, score) in enumerate(zip(rows, scores, strict=False), 1)
         ]
-
-    def _titled(self, items: Items) -> list[dict[str, Any]]:
-        """What is known of items; "item" is the ID, whatever columns the source has."""
-        ids = self.catalogue.item_ids(items)
-        rows = self.catalogue.item_rows(items)
-        return [{**row, "item": item} for item, row in zip(ids, rows, strict=True)]
 
 
 def check_k(k: int) -> None:

@@ -115,10 +115,11 @@ def _read_ids(path: Path | None) -> list[str] | None:
     from genrec.errors import GenRecError
 
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Not splitlines: it would break IDs at characters that only some count as line ends.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise GenRecError(f"the list of items {path} cannot be read: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
+    return [line.removesuffix("\r") for line in lines if line.strip()]
 
 
 def _warn_of_lists(result: dict[str, Any]) -> None:

@@ -99,13 +99,14 @@ class Catalogue:
         """What is known of items (indexes 1..I), in the given order.
 
         Returns:
-            One dict each: {"item": external ID, "title"?: ..., "attributes"?: [...], any other column}.
+            One dict each: {"item": external ID, "title"?: ..., "attributes"?: [...], any other column}; a
+            column of the source that is called "item" too is left out.
         """
         rows = self._items.take(self._rows(indexes)).to_pylist()
         return [
             {
                 "item": row[ITEM_ID],
-                **{name: value for name, value in row.items() if name not in (INDEX, ITEM_ID)},
+                **{name: value for name, value in row.items() if name not in (INDEX, ITEM_ID, "item")},
             }
             for row in rows
         ]

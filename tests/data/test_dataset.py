@@ -5,11 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from genrec.data.catalogue import Catalogue
-from genrec.data.dataset import load_dataset, read_sequences
+from genrec.data.dataset import Sequences, load_dataset, read_sequences, save_dataset
 from genrec.data.tables import Sequences, write_tables
 from genrec.errors import GenRecError
 from tests.data.helpers import small_dataset
@@ -137,3 +138,10 @@ def test_damaged_tables_without_checksums(folder):
     (folder / "sequences.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(GenRecError, match="no Parquet file"):
         load_dataset(folder, verify=False)
+
+
+def test_a_column_called_item_does_not_hide_the_id(tmp_path):
+    (tmp_path / "d").mkdir()
+    items = pa.table({"item_id": ["a", "b"], "item": ["x", "y"], "title": ["A", "B"]})
+    save_dataset(tmp_path / "d", pa.array(["u"]), items, Sequences(np.array([1, 2], np.int32), np.array([0, 2])))
+    assert Catalogue(tmp_path / "d").item_rows([2]) == [{"item": "b", "title": "B"}]
