@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genrec.data.catalogue import Catalogue
-from genrec.data.dataset import Sequences, load_dataset, read_sequences, save_dataset
+from genrec.data.dataset import load_dataset, read_sequences, save_dataset
 from genrec.data.tables import Sequences, write_tables
 from genrec.errors import GenRecError
 from tests.data.helpers import small_dataset
