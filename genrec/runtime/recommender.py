@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import GenRecError
-from genrec.files import read_json, verify_files
+from genrec.files import read_json, verify_files, verify_sizes
 from genrec.folders import BUNDLE, require_kind
 from genrec.ids import ITEMS_FILE, MANIFEST_FILE, RECOMMENDER_FILE, TABLE_FILES
 from genrec.runtime.sessions import open_session
 from genrec.scoring import Ranked, Rows, nothing, pad
+
+_QUICK_BYTES = 16_000_000
+"""Size of a file whose checksum is a matter of milliseconds."""
 
 _NUMBERS = ("k", "item_count", "user_count")
 
@@ -44,7 +47,7 @@ class Recommender:
         self.path = Path(bundle)
         self.manifest = read_manifest(self.path)
         if verify:
-            verify_files(self.path, _used(self.manifest["files"]))
+            _verify(self.path, self.manifest["files"])
         self.session, self.provider, self.trouble = open_session(self.path / RECOMMENDER_FILE, device, threads)
         self.k: int = self.manifest["k"]
 
@@ -101,8 +104,9 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
     return manifest
 
 
-def _used(files: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The entries of the files that are read; checking Optimum's graphs too would double the start-up time."""
-    return {
-        name: entry for name, entry in files.items() if name in TABLE_FILES or name.startswith(RECOMMENDER_FILE)
-    }
+def _verify(folder: Path, files: dict[str, dict[str, Any]]) -> None:
+    """Check every file; a large one that is not read here (of Optimum's) by its size alone, to start quickly."""
+    read = {name for name in files if name in TABLE_FILES or name.startswith(RECOMMENDER_FILE)}
+    small = {name for name, entry in files.items() if entry["bytes"] <= _QUICK_BYTES}
+    verify_files(folder, {name: files[name] for name in sorted(read | small)})
+    verify_sizes(folder, files)

@@ -67,14 +67,16 @@ def test_no_more_than_its_own_k(trained):
         Recommender(trained.bundle)([[1]], [1], k=11)
 
 
-@pytest.mark.parametrize("name", ["recommender.onnx", "items.parquet", "users.parquet", "sequences.parquet"])
+@pytest.mark.parametrize(
+    "name", ["recommender.onnx", "encoder_model.onnx", "items.parquet", "users.parquet", "sequences.parquet"]
+)
 def test_a_changed_byte(copy, name):
     flip(copy / name, 100)
     with pytest.raises(GenRecError, match=f"{name} is damaged: its checksum differs"):
         Recommender(copy)
 
 
-@pytest.mark.parametrize("name", ["recommender.onnx", "users.parquet"])
+@pytest.mark.parametrize("name", ["recommender.onnx", "decoder_model.onnx", "users.parquet"])
 def test_a_missing_or_truncated_file(copy, name):
     content = (copy / name).read_bytes()
     (copy / name).write_bytes(content[:-7])
@@ -129,3 +131,12 @@ def test_imports_neither_torch_nor_transformers(trained):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_large_files_that_are_not_read_are_checked_by_size(copy, monkeypatch):
+    monkeypatch.setattr("genrec.runtime.recommender._QUICK_BYTES", 10)
+    flip(copy / "encoder_model.onnx", 100)
+    Recommender(copy)
+    (copy / "encoder_model.onnx").write_bytes(b"")
+    with pytest.raises(GenRecError, match="0 bytes found"):
+        Recommender(copy)
