@@ -87,11 +87,6 @@ def test_a_missing_or_truncated_file(copy, name):
         Recommender(copy)
 
 
-def test_files_that_it_does_not_read_are_not_its_concern(copy):
-    (copy / "decoder_model.onnx").unlink()
-    Recommender(copy)
-
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [
