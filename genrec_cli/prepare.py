@@ -29,6 +29,8 @@ class Format(StrEnum):
     parquet = "parquet"
     jsonl = "jsonl"
     sequences = "sequences"
+    amazon = "amazon"
+    yelp = "yelp"
     movielens = "movielens"
 
 

@@ -81,7 +81,7 @@ def prepare(
         with reporter.task("Preparing", _STAGES) as task, scratch_database(work) as connection:
             task.advance(0, stage="reading")
             opened = open_sources(inputs.paths, inputs.format, work)
-            log = load_log(connection, opened, inputs.header, wanted)
+            log = load_log(connection, opened, inputs.header, wanted, inputs.format)
             # Before the long work, so that a wrong file of metadata shows early.
             metadata = load_metadata(connection, metadata_path, log.mapping.item, work) if metadata_path else None
             filter_rows(connection, log, job, task)
@@ -90,6 +90,7 @@ def prepare(
             task.advance(stage="writing")
             about = {
                 "name": inputs.name,
+                "format": log.format,
                 "sources": [source.describe() for source in opened],
                 "items_file": metadata.describe() if metadata else None,
             }
