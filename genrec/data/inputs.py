@@ -1,4 +1,4 @@
-"""What the caller names as sources: files, globs, folders, standard input, a known layout or public dataset."""
+"""What the caller names as sources: files, patterns, folders, standard input, databases, public datasets."""
 
 import glob
 import shutil
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from genrec.data.database import Selection, copy_rows, is_database
 from genrec.data.known import KNOWN, fetch
 from genrec.data.layouts import read_layout
 from genrec.data.movielens import Layout
@@ -29,10 +30,17 @@ class Inputs:
     """A file of item metadata."""
     header: tuple[str, ...] = ()
     """The columns' names, where the files have no header line."""
+    database: dict[str, str] | None = None
+    """Where the rows come from, and the query, if not from files."""
 
 
 def resolve(
-    sources: Sequence[Path | str], format: str, cache: Path | None, work: Path, reporter: Reporter
+    sources: Sequence[Path | str],
+    format: str,
+    selection: Selection,
+    cache: Path | None,
+    work: Path,
+    reporter: Reporter,
 ) -> Inputs:
     """Find the files behind the sources; a known name is downloaded unless a file of that name exists.
 
@@ -42,6 +50,12 @@ def resolve(
     if not sources:
         raise GenRecError(f"no source is given; name files, a MovieLens folder, or one of: {', '.join(KNOWN)}")
     first, path = str(sources[0]), Path(sources[0])
+    if is_database(first):
+        _only(sources)
+        table, about = copy_rows(first, selection, work / "database", reporter)
+        return Inputs(about.pop("name"), (table,), format, database=about)
+    if selection.query or selection.table:
+        raise GenRecError(f"--query and --table need a database (duckdb:///FILE, say); {first} is none")
     if first.lower() in KNOWN and not path.exists():
         _only(sources)
         name = KNOWN[first.lower()]
