@@ -42,7 +42,7 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise GenRecError(f"{path} does not exist; give the path of an interaction log, or a known name")
     if path.is_dir():
-        raise GenRecError(f"{path} is a folder; give the files in it, or a MovieLens folder (with u.data in it)")
+        raise GenRecError(f"{path} is a folder; a file is wanted")
     try:
         with path.open("rb") as file:
             if not file.read(1):
