@@ -1,7 +1,7 @@
 """genrec: generative personalised sequential recommendation (GenRec, Cao and Liò, arXiv 2407.21191).
 
-The command line's verbs as functions: `prepare`, `train`, `pretrain`, `finetune`, `evaluate`, `export`, and
-`load(MODEL).recommend(...)`. Each is imported on first use, so that `import genrec` costs nothing.
+The command line's verbs as functions: `prepare`, `inspect`, `train`, `pretrain`, `finetune`, `evaluate`, `export`,
+and `load(MODEL).recommend(...)`. Each is imported on first use, so that `import genrec` costs nothing.
 """
 
 from importlib import import_module
@@ -9,6 +9,7 @@ from typing import Any
 
 _VERBS = {
     "prepare": "genrec.data.prepare",
+    "inspect": "genrec.inspection.inspect",
     "train": "genrec.training.train",
     "pretrain": "genrec.training.train",
     "finetune": "genrec.training.train",

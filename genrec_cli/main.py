@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from genrec.errors import GenRecError
-from genrec_cli import doctor, export, prepare, recommend
+from genrec_cli import doctor, export, inspect, prepare, recommend
 from genrec_cli import eval as evaluation
 from genrec_cli import train as training
 from genrec_cli.options import State
@@ -89,6 +89,7 @@ def _root(
 
 
 app.command()(prepare.prepare)
+app.command()(inspect.inspect)
 app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)

@@ -29,6 +29,8 @@ class Format(StrEnum):
     parquet = "parquet"
     jsonl = "jsonl"
     sequences = "sequences"
+    amazon = "amazon"
+    yelp = "yelp"
     movielens = "movielens"
 
 
@@ -36,7 +38,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE",
-        help="Files of one format (also gzipped), a MovieLens folder, or a known name: movielens-100k.",
+        help="Files of one format (gzip and zstd too), patterns, folders, - for standard input; a MovieLens "
+        "folder or zip; a known name (movielens-100k, -1m, -20m, -32m); duckdb:///FILE, sqlite:///FILE, postgresql://...",
         show_default=False,
     ),
 ]
@@ -48,6 +51,8 @@ TimeCol = Annotated[
     typer.Option(metavar="NAME", help="Time column: seconds to nanoseconds, or ISO 8601.", show_default="guessed"),
 ]
 RatingCol = Annotated[str | None, typer.Option(metavar="NAME", help="Rating column.", show_default="guessed")]
+Query = Annotated[str | None, typer.Option(metavar="SQL", help="Rows of a database that are the log.")]
+Table = Annotated[str | None, typer.Option(metavar="NAME", help="Table of a database that is the log.")]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="File of item titles, attributes and so on.")]
 MinCount = Annotated[int, typer.Option(min=0, help="Fewest interactions a user and an item may have (k-core).")]
 MinRating = Annotated[float | None, typer.Option(help="Drop interactions that are rated lower.")]
@@ -67,6 +72,8 @@ def prepare(
     item_col: ItemCol = None,
     time_col: TimeCol = None,
     rating_col: RatingCol = None,
+    query: Query = None,
+    table: Table = None,
     items: Items = None,
     min_count: MinCount = 5,
     min_rating: MinRating = None,
@@ -82,6 +89,8 @@ def prepare(
     Example: genrec prepare log.csv.gz -o data/shop --items products.csv --min-count 5
 
     Example: genrec prepare movielens-100k -o data/ml
+
+    Example: genrec prepare sqlite:///shop.db --query "select user, item, time from orders" -o data/shop
     """
     from genrec.data.prepare import prepare as run
     from genrec_cli.render import RichReporter, print_json
@@ -94,6 +103,8 @@ def prepare(
         item_col=item_col,
         time_col=time_col,
         rating_col=rating_col,
+        query=query,
+        table=table,
         items=items,
         min_count=min_count,
         min_rating=min_rating,

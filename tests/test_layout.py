@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "ids", "files", "folders", "progress", "config", "device", "scoring"},
     {"data", "indexing", "model", "decoding", "histories"},
-    {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor"},
+    {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},
 ]
 """From the bottom to the top; a layer imports itself and those below."""
 
@@ -40,7 +40,7 @@ def test_imports_run_downwards(path):
         assert own is None or below is None or below <= own, f"{relative} imports {name} from a higher layer"
 
 
-COMMANDS = ["prepare", "train", "pretrain", "finetune", "eval", "export", "recommend", "doctor"]
+COMMANDS = ["prepare", "inspect", "train", "pretrain", "finetune", "eval", "export", "recommend", "doctor"]
 HEAVY = ["torch", "transformers", "duckdb", "pyarrow", "onnxruntime", "numpy"]
 
 

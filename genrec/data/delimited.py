@@ -18,6 +18,7 @@ from genrec.data.textfile import find_row, head_lines, scan_lines
 from genrec.errors import GenRecError
 
 _DELIMITERS = (",", ";", "\t", "|")
+_MOVIELENS_DELIMITER = "::"
 _MAX_LINE = 1 << 24
 _REJECTS_KEPT = 1000
 
@@ -35,9 +36,10 @@ class DelimitedReader:
     def __post_init__(self) -> None:
         self.header = not self.names
         self.plain, self.lines = self.source.plain, self.source.lines
-        self.quote = "" if self.source.raw_quotes or not self.lines.quoted else '"'
         first = head_lines(self.plain, 1)[0]
         self.delimiter = "\t" if self.source.format == "tsv" else _delimiter(first)
+        raw = self.source.raw_quotes or self.delimiter == _MOVIELENS_DELIMITER or not self.lines.quoted
+        self.quote = "" if raw else '"'
         self.columns = list(self.names) or _header(self.source, first, self.delimiter, self.quote)
 
     @property
@@ -126,7 +128,9 @@ class DelimitedReader:
 
 
 def _delimiter(header: str) -> str:
-    """The delimiter that cuts a CSV header into the most names."""
+    """The delimiter that cuts a CSV file's first line into the most names."""
+    if header.count(_MOVIELENS_DELIMITER) > 1:
+        return _MOVIELENS_DELIMITER
     return max(_DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
 
 

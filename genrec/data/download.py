@@ -4,8 +4,10 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from genrec.errors import GenRecError
 from genrec.progress import Reporter
@@ -48,33 +50,61 @@ def download(url: str, target: Path, algorithm: str, checksum: str, reporter: Re
     return target
 
 
+def fetch_text(url: str) -> str:
+    """The content of a small text file.
+
+    Raises:
+        UnreachableError: The server cannot be reached, or refuses.
+    """
+    with _told(), urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        return str(answer.read(_CHUNK).decode("utf-8", errors="replace"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what may go wrong with a connection into `UnreachableError`."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise UnreachableError(f"the server answers {error.code} {error.reason}") from error
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        raise UnreachableError(f"{type(error).__name__}: {error}") from error
+    except urllib.error.URLError as error:
+        raise UnreachableError(str(error.reason)) from error
+
+
 def _fetch(url: str, part: Path, reporter: Reporter) -> None:
     """Append what is missing of `url` to `part`."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-            resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
-            length = answer.headers.get("Content-Length")
-            left = int(length) if length else None
-            with part.open("ab" if resumed else "wb") as file, reporter.task(f"Fetching {url}", left) as task:
-                while chunk := answer.read(_CHUNK):
-                    file.write(chunk)
-                    task.advance(len(chunk))
-                    left = left - len(chunk) if left is not None else None
-        if left:
-            raise _CutError(f"the connection was cut {left} bytes before the end")
-    except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            part.unlink()  # the part is as long as the file or longer: begin anew
-            raise _CutError("the server has no more of the file than is here") from error
-        raise UnreachableError(f"the server answers {error.code} {error.reason}") from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        if part.exists() and part.stat().st_size > have:
-            raise _CutError(f"the connection was cut: {error}") from error
-        raise UnreachableError(f"{type(error).__name__}: {error}") from error
-    except urllib.error.URLError as error:
-        raise UnreachableError(str(error.reason)) from error
+    with _told():
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+                left = _append(answer, part, url, reporter)
+        except urllib.error.HTTPError as error:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+                part.unlink()  # the part is as long as the file or longer: begin anew
+                raise _CutError("the server has no more of the file than is here") from error
+            raise
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            if part.exists() and part.stat().st_size > have:
+                raise _CutError(f"the connection was cut: {error}") from error
+            raise
+    if left:
+        raise _CutError(f"the connection was cut {left} bytes before the end")
+
+
+def _append(answer: Any, part: Path, url: str, reporter: Reporter) -> int:
+    """Write an answer to `part`, after what is there if the server goes on from it; how many bytes lack."""
+    resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+    length = answer.headers.get("Content-Length")
+    left = int(length) if length else None
+    with part.open("ab" if resumed else "wb") as file, reporter.task(f"Fetching {url}", left) as task:
+        while chunk := answer.read(_CHUNK):
+            file.write(chunk)
+            task.advance(len(chunk))
+            left = left - len(chunk) if left is not None else None
+    return left or 0
 
 
 def _digest(path: Path, algorithm: str) -> str:

@@ -53,7 +53,7 @@ def filter_rows(connection: duckdb.DuckDBPyConnection, log: Log, job: Job, task:
     """Leave in `events` the rows that pass every filter, and account for the others."""
     job.read = log.read
     has_time = log.mapping.time is not None
-    is_sequences = log.parts[0].reader.source.format == "sequences"
+    is_sequences = log.format == "sequences"
     _check_wanted(log, job.filters, is_sequences)
     micros = "NULL"
     if has_time:

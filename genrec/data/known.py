@@ -1,31 +1,33 @@
 """Public datasets by name: fetched once, checked, and kept in a cache folder."""
 
 import os
+import re
 import subprocess
 import sys
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from genrec.data.download import UnreachableError, download
-from genrec.data.movielens import Layout, grouplens_layout, recbole_movielens_layout
+from genrec.data.download import UnreachableError, download, fetch_text
+from genrec.data.layouts import extract
+from genrec.data.movielens import FILES, Layout, movielens_layout, recbole_movielens_layout
 from genrec.errors import GenRecError
 from genrec.files import sha256
 from genrec.progress import Reporter
 
-KNOWN: Final = {"movielens-100k": "movielens-100k", "ml-100k": "movielens-100k"}
+_SIZES: Final = ("100k", "1m", "10m", "20m", "25m", "32m")
+KNOWN: Final = {f"{prefix}-{size}": f"movielens-{size}" for prefix in ("movielens", "ml") for size in _SIZES}
 """Known names, and the dataset that each stands for."""
 
-_ZIP_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
-_ZIP_MD5 = "0e33842e24a9c977be4e0107933c0723"
+_BASE_URL = "https://files.grouplens.org/datasets/movielens"
+_MD5 = {"movielens-100k": "0e33842e24a9c977be4e0107933c0723"}
+"""Checksums known here; of the other archives the publisher's .md5 file is fetched beside the archive."""
 _WHEEL = "recbole==1.2.1"
 _WHEEL_NAME = "recbole-1.2.1-py3-none-any.whl"
 _WHEEL_SHA256 = "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
-_WHEEL_FOLDER = "recbole/dataset_example/ml-100k"
+_WHEEL_FILES = ("ml-100k.inter", "ml-100k.item")
 _PIP_SECONDS = 180
 _TERMS = (
-    "MovieLens 100K (GroupLens, University of Minnesota): for research use; cite Harper and Konstan 2015, "
+    "MovieLens (GroupLens, University of Minnesota): for research use; cite Harper and Konstan 2015, "
     "doi 10.1145/2827872; not to be redistributed without permission"
 )
 
@@ -45,54 +47,75 @@ def cache_folder(cache: Path | None) -> Path:
 
 
 def fetch(name: str, cache: Path | None, work: Path, reporter: Reporter) -> Layout:
-    """Fetch a known dataset, from its publisher or from the copy in a Python package, and unpack it.
+    """Fetch a known dataset (a value of `KNOWN`) and unpack it.
+
+    MovieLens 100K also comes from the copy in a Python package, where its publisher cannot be reached.
 
     Raises:
-        GenRecError: Neither can be reached, or what came is not what was published.
+        GenRecError: It cannot be reached, or what came is not what was published.
     """
     folder = cache_folder(cache)
     reporter.info(_TERMS)
-    wheel = folder / _WHEEL_NAME
-    archive = folder / _ZIP_URL.rpartition("/")[2]
-    if not archive.exists() and wheel.is_file() and sha256(wheel) == _WHEEL_SHA256:
-        return _from_wheel(wheel, work)
+    archive = folder / f"{name.replace('movielens', 'ml')}.zip"
+    url = f"{_BASE_URL}/{archive.name}"
+    has_copy = name == "movielens-100k"
+    if has_copy and not archive.exists() and _is_wheel(folder / _WHEEL_NAME):
+        return _from_wheel(folder / _WHEEL_NAME, work)
     try:
-        return _from_zip(download(_ZIP_URL, archive, "md5", _ZIP_MD5, reporter), work)
+        return _from_zip(_archive(name, url, archive, reporter), work)
     except UnreachableError as error:
         reason = str(error)
-    reporter.info(f"{_ZIP_URL} cannot be reached ({reason}); trying the copy in the Python package {_WHEEL}")
-    try:
-        return _from_wheel(_download_wheel(folder), work)
-    except UnreachableError as error:
-        raise GenRecError(
-            f"{name} cannot be downloaded: {reason}; {error}. Fetch {_ZIP_URL} on another machine, "
-            f"put it at {archive}, and run the command again"
-        ) from error
+    if has_copy:
+        reporter.info(f"{url} cannot be reached ({reason}); trying the copy in the Python package {_WHEEL}")
+        try:
+            return _from_wheel(_download_wheel(folder), work)
+        except UnreachableError as error:
+            reason = f"{reason}; {error}"
+    raise GenRecError(
+        f"{name} cannot be downloaded: {reason}. Fetch {url} on another machine, put it at {archive}, "
+        "and run the command again"
+    )
+
+
+def _archive(name: str, url: str, archive: Path, reporter: Reporter) -> Path:
+    """The archive in the cache, held against its published checksum.
+
+    Without a checksum in the cache, an archive was put there by hand; unpacking checks it.
+    """
+    if name in _MD5:
+        return download(url, archive, "md5", _MD5[name], reporter)
+    beside = archive.with_name(archive.name + ".md5")
+    if archive.exists() and not beside.exists():
+        return archive
+    if not beside.exists():
+        beside.write_text(_checksum(url + ".md5"))
+    return download(url, archive, "md5", beside.read_text().strip(), reporter)
+
+
+def _checksum(url: str) -> str:
+    """The MD5 sum in a published .md5 file, which reads "MD5 (ml-1m.zip) = c4d9..." or "c4d9...  ml-1m.zip"."""
+    text = fetch_text(url)
+    found = re.search(r"\b[0-9a-f]{32}\b", text.lower())
+    if not found:
+        raise UnreachableError(f"{url} holds no MD5 sum but {text[:40]!r}")
+    return found[0]
 
 
 def _from_zip(archive: Path, work: Path) -> Layout:
-    data, items = _extract(archive, ["ml-100k/u.data", "ml-100k/u.item"], work)
-    return grouplens_layout(data, items, work)
+    layout = movielens_layout(extract(archive, FILES, work / "unpacked"), True, work)
+    if layout is None:
+        raise GenRecError(f"{archive} holds no MovieLens ratings; delete it and fetch it again")
+    return layout
 
 
 def _from_wheel(wheel: Path, work: Path) -> Layout:
-    names = [f"{_WHEEL_FOLDER}/ml-100k.inter", f"{_WHEEL_FOLDER}/ml-100k.item"]
-    data, items = _extract(wheel, names, work)
+    folder = extract(wheel, _WHEEL_FILES, work / "unpacked")
+    data, items = (folder / name for name in _WHEEL_FILES)
     return recbole_movielens_layout(data, items, work)
 
 
-def _extract(archive: Path, names: Sequence[str], work: Path) -> list[Path]:
-    """Write members of a zip archive into `work`, without their folders."""
-    paths = []
-    try:
-        with zipfile.ZipFile(archive) as source:
-            for name in names:
-                path = work / name.rpartition("/")[2]
-                path.write_bytes(source.read(name))
-                paths.append(path)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise GenRecError(f"{archive} is damaged ({error}); delete it and run the command again") from error
-    return paths
+def _is_wheel(path: Path) -> bool:
+    return path.is_file() and sha256(path) == _WHEEL_SHA256
 
 
 def _download_wheel(folder: Path) -> Path:
@@ -107,7 +130,7 @@ def _download_wheel(folder: Path) -> Path:
     if done.returncode or not wheel.is_file():
         last = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
         raise UnreachableError(f"pip download {_WHEEL} failed: {last}")
-    if sha256(wheel) != _WHEEL_SHA256:
+    if not _is_wheel(wheel):
         wheel.unlink()
         raise GenRecError(f"{_WHEEL_NAME} is not the published file: its SHA-256 differs; deleted, try again")
     return wheel

@@ -6,10 +6,11 @@ from typing import Any
 
 import duckdb
 
-from genrec.data.columns import Mapping, map_interactions
+from genrec.data.columns import Mapping
 from genrec.data.delimited import DelimitedReader
 from genrec.data.lines import JsonLinesReader, SequencesReader
 from genrec.data.readers import Lost, ParquetReader, Reader, mapped_columns
+from genrec.data.reviews import map_log, ratings_header
 from genrec.data.sources import Source
 from genrec.data.sql import one, rows
 from genrec.errors import GenRecError
@@ -32,6 +33,8 @@ class Log:
 
     parts: list[Part]
     mapping: Mapping
+    format: str
+    """What it is: csv, tsv, parquet, jsonl, sequences, amazon or yelp."""
 
     @property
     def read(self) -> int:
@@ -49,6 +52,7 @@ def load_log(
     sources: Sequence[Source],
     header: tuple[str, ...],
     wanted: dict[str, str | None],
+    format: str = "auto",
 ) -> Log:
     """Read files into the database.
 
@@ -57,6 +61,7 @@ def load_log(
         sources: The files, in the order that decides between equal times.
         header: The columns' names where the files have no header line.
         wanted: The columns that the caller names: user, item, time, rating; None is guessed.
+        format: What the caller takes the log for.
 
     Raises:
         GenRecError: A file is damaged, has no rows, or lacks a column.
@@ -65,7 +70,7 @@ def load_log(
     mapping: Mapping | None = None
     for number, source in enumerate(sources):
         reader = make_reader(connection, source, header)
-        found = map_interactions(reader.columns, source.name, **wanted)
+        kind, found = map_log(reader.columns, source, format, wanted)
         if mapping is not None and (found.time is None) != (mapping.time is None):
             both = f"{sources[0].name} and {source.name}"
             raise GenRecError(f"{both}: only one has a time column; set --time-col to one that both have")
@@ -80,7 +85,7 @@ def load_log(
     # A table's rowid is its insertion order, which is the file's: a number column would only cost memory.
     selects = (f"SELECT rowid + {part.first} AS n, * FROM raw_{number}" for number, part in enumerate(parts))
     connection.execute(f"CREATE OR REPLACE VIEW raw AS {' UNION ALL BY NAME '.join(selects)}")
-    return Log(parts, mapping)
+    return Log(parts, mapping, kind)
 
 
 def make_reader(connection: duckdb.DuckDBPyConnection, source: Source, header: tuple[str, ...]) -> Reader:
@@ -91,7 +96,7 @@ def make_reader(connection: duckdb.DuckDBPyConnection, source: Source, header: t
         return JsonLinesReader(source)
     if source.format == "sequences":
         return SequencesReader(source)
-    return DelimitedReader(source, names=header)
+    return DelimitedReader(source, names=header or ratings_header(source))
 
 
 def unparseable_warnings(

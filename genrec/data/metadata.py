@@ -10,6 +10,7 @@ from genrec.data.columns import Mapping, map_items, plain_name
 from genrec.data.delimited import DelimitedReader
 from genrec.data.lines import JsonLinesReader
 from genrec.data.readers import ParquetReader, Reader, attribute_list
+from genrec.data.reviews import metadata_columns
 from genrec.data.sources import Source, open_source
 from genrec.data.sql import name, one
 from genrec.errors import GenRecError
@@ -37,8 +38,8 @@ def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, item: str, 
         connection.unregister("attribute_object")
         return source
     reader = metadata_reader(connection, source)
-    mapping = map_items(reader.columns, source.name, item)
-    columns = ", ".join(f"{value} AS {name(alias)}" for alias, value in _columns(reader, mapping).items())
+    found = _columns(reader, item)
+    columns = ", ".join(f"{value} AS {name(alias)}" for alias, value in found.items())
     reader.load(connection, "all_metadata", f"{columns}, {reader.breaks} AS breaks", [ITEM_ID])
     # Where an item stands twice its first row counts.
     connection.execute(
@@ -80,22 +81,29 @@ def _attribute_object(path: Path) -> pa.Table | None:
     return pa.table({ITEM_ID: pa.array(list(content)), ATTRIBUTES: pa.array(attributes, pa.list_(pa.string()))})
 
 
-def _columns(reader: Reader, mapping: Mapping) -> dict[str, str]:
+def _columns(reader: Reader, item: str) -> dict[str, str]:
     """The metadata table's columns: {name: SQL}."""
-    columns = {ITEM_ID: f"nullif(CAST({reader.value(mapping.item)} AS VARCHAR), '')"}
-    if mapping.title:
-        columns[TITLE] = f"CAST({reader.value(mapping.title)} AS VARCHAR)"
-    if mapping.attributes:
-        columns[ATTRIBUTES] = attribute_list(reader, mapping.attributes)
+    columns, used = metadata_columns(reader) or _guessed_columns(reader, item)
     taken = {*_RESERVED, "breaks"}
     for column in reader.columns:
-        if column not in (mapping.item, mapping.title, mapping.attributes):
+        if column not in used:
             label = plain_name(column)
             while label.lower() in taken:
                 label += "_2"
             taken.add(label.lower())
             columns[label] = reader.value(column)
     return columns
+
+
+def _guessed_columns(reader: Reader, item: str) -> tuple[dict[str, str], set[str]]:
+    """Item, title and attributes by their usual spellings, as {name: SQL}; and what they are called."""
+    mapping = map_items(reader.columns, reader.source.name, item)
+    columns = {ITEM_ID: f"nullif(CAST({reader.value(mapping.item)} AS VARCHAR), '')"}
+    if mapping.title:
+        columns[TITLE] = f"CAST({reader.value(mapping.title)} AS VARCHAR)"
+    if mapping.attributes:
+        columns[ATTRIBUTES] = attribute_list(reader, mapping.attributes)
+    return columns, {mapping.item, mapping.title or "", mapping.attributes or ""}
 
 
 def items_from_log(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> list[str]:

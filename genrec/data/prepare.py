@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from genrec.data.build import build_sequences, number_roles, user_ids
+from genrec.data.database import Selection
 from genrec.data.dataset import contents_checksum, save_dataset
 from genrec.data.inputs import resolve
 from genrec.data.job import Job, filter_rows, new_job
@@ -33,6 +34,8 @@ def prepare(
     item_col: str | None = None,
     time_col: str | None = None,
     rating_col: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
     items: str | Path | None = None,
     min_count: int = 5,
     min_rating: float | None = None,
@@ -45,11 +48,14 @@ def prepare(
     """Turn an interaction log into a dataset folder.
 
     Args:
-        sources: Files of one format, in input order; or one folder of a known layout; or one known name.
+        sources: Files of one format, in input order, patterns ("logs/*.csv"), folders of such files, "-" for
+            standard input; or one folder or archive of a known layout, one known name, or one database's URL.
         output: The folder to write.
         format: One of `genrec.data.sources.FORMATS`; "auto" tells it from names and contents.
         user_col: The user column's name; None guesses from usual spellings. So too `item_col`, `time_col`,
             `rating_col`; a log may have no time and no rating.
+        query: The SQL query whose rows are the log, where the source is a database.
+        table: The table that is the log; None: the only one.
         items: A file of item metadata.
         min_count: k of the k-core filter; 0 and 1 keep everything.
         min_rating: Rows rated lower, or not rated, are dropped.
@@ -74,14 +80,14 @@ def prepare(
     beside = output.absolute().parent
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
         work = Path(folder)
-        inputs = resolve(named, format, Path(cache) if cache else None, work, reporter)
+        inputs = resolve(named, format, Selection(query, table), Path(cache) if cache else None, work, reporter)
         metadata_path = Path(items) if items else inputs.items
         if metadata_path:
             check_file(metadata_path)
         with reporter.task("Preparing", _STAGES) as task, scratch_database(work) as connection:
             task.advance(0, stage="reading")
             opened = open_sources(inputs.paths, inputs.format, work)
-            log = load_log(connection, opened, inputs.header, wanted)
+            log = load_log(connection, opened, inputs.header, wanted, inputs.format)
             # Before the long work, so that a wrong file of metadata shows early.
             metadata = load_metadata(connection, metadata_path, log.mapping.item, work) if metadata_path else None
             filter_rows(connection, log, job, task)
@@ -90,6 +96,8 @@ def prepare(
             task.advance(stage="writing")
             about = {
                 "name": inputs.name,
+                "format": log.format,
+                "database": inputs.database,
                 "sources": [source.describe() for source in opened],
                 "items_file": metadata.describe() if metadata else None,
             }

@@ -5,20 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from genrec.data.textfile import (
-    NO_LINES,
-    Lines,
-    check_file,
-    decompress,
-    head_lines,
-    is_gzip,
-    regular_copy,
-    scan_lines,
-)
+from genrec.data.compression import codec, decompress, inner_name
+from genrec.data.literals import has_literals, json_copy
+from genrec.data.textfile import NO_LINES, Lines, check_file, head_lines, regular_copy, scan_lines
 from genrec.errors import GenRecError
 from genrec.files import sha256
 
-FORMATS: Final = ("auto", "csv", "tsv", "parquet", "jsonl", "sequences", "movielens")
+FORMATS: Final = ("auto", "csv", "tsv", "parquet", "jsonl", "sequences", "amazon", "yelp", "movielens")
+_CONTAINERS: Final = ("csv", "tsv", "parquet", "jsonl", "sequences")
+"""Formats that say how a file is read; the others say what is in it."""
 
 _SUFFIXES: Final = {
     ".csv": "csv",
@@ -33,11 +28,10 @@ _SUFFIXES: Final = {
     ".json": "jsonl",
 }
 _FOREIGN: Final = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it or save it as CSV",
-    b"\x28\xb5\x2f\xfd": "zstd-compressed; decompress it first",
+    b"PK\x03\x04": "a zip archive (damaged, or without MovieLens) or a spreadsheet; unpack it or save it as CSV",
     b"BZh": "bzip2-compressed; decompress it first",
     b"\xfd7zXZ": "xz-compressed; decompress it first",
-    b"SQLite format 3": "an SQLite database; export the table as CSV",
+    b"SQLite format 3": "an SQLite database; give it as sqlite:///FILE",
 }
 
 
@@ -50,6 +44,7 @@ class Source:
     plain: Path
     """What is read: the file itself, or its plain copy."""
     format: str
+    """How it is read: csv, tsv, parquet, jsonl or sequences."""
     lines: Lines
     """Of `plain`, for text formats."""
     work: Path
@@ -65,7 +60,7 @@ class Source:
     @property
     def raw_quotes(self) -> bool:
         """Whether quotes mean nothing: RecBole's atomic files never quote, and have titles with quotes in them."""
-        return Path(_inner_name(self.path)).suffix in (".inter", ".item")
+        return Path(inner_name(self.path)).suffix in (".inter", ".item")
 
     def describe(self) -> dict[str, Any]:
         """For dataset.json; no folder, so that equal inputs are described alike everywhere."""
@@ -95,7 +90,7 @@ def open_source(path: Path, format: str, work: Path, tag: str) -> Source:
         GenRecError: The file is missing, empty, damaged or of an unknown format.
     """
     check_file(path)
-    plain = decompress(path, work / f"{tag}.plain") if is_gzip(path) else path
+    plain = decompress(path, work / f"{tag}.plain") if codec(path) else path
     kind = _format(path, plain, format)
     if kind == "parquet":
         return Source(path, plain, kind, NO_LINES, work, sha256(path))
@@ -105,11 +100,9 @@ def open_source(path: Path, format: str, work: Path, tag: str) -> Source:
     if not lines.regular:
         plain = regular_copy(plain, work / f"{tag}.regular")
         lines = scan_lines(plain)
+    if kind == "jsonl" and has_literals(plain):
+        plain = json_copy(plain, work / f"{tag}.json")
     return Source(path, plain, kind, lines, work, sha256(path))
-
-
-def _inner_name(path: Path) -> str:
-    return path.name[: -len(".gz")] if path.name.endswith(".gz") else path.name
 
 
 def _format(path: Path, plain: Path, wanted: str) -> str:
@@ -118,9 +111,11 @@ def _format(path: Path, plain: Path, wanted: str) -> str:
     for magic, what in _FOREIGN.items():
         if start.startswith(magic):
             raise GenRecError(f"{path} is {what}")
+    if start[8:12] == b"DUCK":
+        raise GenRecError(f"{path} is a DuckDB database; give it as duckdb:///FILE")
     is_parquet = start.startswith(b"PAR1")
-    by_name = _SUFFIXES.get(Path(_inner_name(path)).suffix.lower())
-    kind = wanted if wanted != "auto" else "parquet" if is_parquet else by_name or _sniff(path, plain)
+    by_name = _SUFFIXES.get(Path(inner_name(path)).suffix.lower())
+    kind = wanted if wanted in _CONTAINERS else "parquet" if is_parquet else by_name or _sniff(path, plain)
     if is_parquet and kind != "parquet":
         raise GenRecError(f"{path} is a Parquet file, but --format {kind} was given; leave --format out")
     if kind == "parquet" and not is_parquet:

@@ -1,8 +1,6 @@
-"""Source files as bytes: checksums, gzip, line ends, and how many lines there are to account for."""
+"""Source files as bytes: line ends, and how many lines there are to account for."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,6 @@ from pathlib import Path
 from genrec.errors import GenRecError
 
 _CHUNK = 1 << 22
-_GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BLANK_LINE = re.compile(rb"^ *\r?\n", re.MULTILINE)
 _MAYBE_BLANK = (b"\n\n", b"\n\r\n", b"\n ")
@@ -45,36 +42,13 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise GenRecError(f"{path} does not exist; give the path of an interaction log, or a known name")
     if path.is_dir():
-        raise GenRecError(f"{path} is a folder; give the files in it, or a MovieLens folder (with u.data in it)")
+        raise GenRecError(f"{path} is a folder; a file is wanted")
     try:
         with path.open("rb") as file:
             if not file.read(1):
                 raise GenRecError(f"{path} is empty; a file with a header line and rows is wanted")
     except OSError as error:
         raise GenRecError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def is_gzip(path: Path) -> bool:
-    """Whether a file holds gzip data, whatever its name."""
-    with path.open("rb") as file:
-        return file.read(2) == _GZIP_MAGIC
-
-
-def decompress(path: Path, target: Path) -> Path:
-    """Write what a gzip file holds to `target`.
-
-    Raises:
-        GenRecError: The gzip data are truncated or damaged; what could be read is not used.
-    """
-    try:
-        with gzip.open(path, "rb") as source, target.open("wb") as copy:
-            while chunk := source.read(_CHUNK):
-                copy.write(chunk)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise GenRecError(f"{path} is truncated or damaged gzip ({error}); fetch or compress it again") from error
-    if not target.stat().st_size:
-        raise GenRecError(f"{path} is empty; a file with a header line and rows is wanted")
-    return target
 
 
 def scan_lines(path: Path) -> Lines:
@@ -85,7 +59,7 @@ def scan_lines(path: Path) -> Lines:
     """
     count = blank = leading = ends = returns = pairs = 0
     quoted = False
-    for chunk in _whole_lines(path):
+    for chunk in whole_lines(path):
         if not ends and chunk.startswith(_UTF16_MARKS):
             raise GenRecError(f"{path} is UTF-16 text; save it as UTF-8 and try again")
         here = _blank_lines(chunk)
@@ -107,7 +81,7 @@ def regular_copy(path: Path, target: Path) -> Path:
     with path.open("rb") as file:
         only_returns = not any(b"\n" in chunk for chunk in iter(lambda: file.read(_CHUNK), b""))
     with target.open("wb") as copy:
-        for chunk in _whole_lines(path):
+        for chunk in whole_lines(path):
             if only_returns:
                 copy.write(chunk.replace(b"\r", b"\n"))
             else:
@@ -141,7 +115,7 @@ def find_row(path: Path, row: int, skip: Collection[int]) -> tuple[int, int]:
     return filled, number
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
+def whole_lines(path: Path) -> Iterator[bytes]:
     """Chunks of a file that end at line ends, so that no CRLF and no blank line is cut in two."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -94,7 +94,8 @@ def test_options_reach_the_library(tmp_path):
         (["log.csv", "--min-rating", "3"], "no rating column"),
         (["log.csv"], "of 5 rows read, 2 users, 2 items and 3 interactions remained"),
         (["log.csv", "--items", "missing.csv"], "missing.csv does not exist"),
-        (["."], "is a folder"),
+        (["."], "empty.csv is empty"),
+        (["*.tsv"], "no file matches *.tsv"),
     ],
 )
 def test_errors_are_one_line(log, tmp_path, arguments, message):

@@ -42,9 +42,15 @@ class Workshop:
         paths = [self.write(*file) for file in files]
         before = [path.read_bytes() for path in paths]
         try:
-            result = prepare(paths, self.out, **{"min_count": 1, "force": True, "reporter": self.notes, **options})
+            return self.prepare_paths(*paths, **options)
         finally:
             assert [path.read_bytes() for path in paths] == before  # the input is never touched
+
+    def prepare_paths(self, *paths, **options):
+        """Prepare what is there already."""
+        try:
+            result = prepare(paths, self.out, **{"min_count": 1, "force": True, "reporter": self.notes, **options})
+        finally:
             leftovers = [path for path in self.folder.iterdir() if path.name.startswith(".")]
             assert leftovers == []
         assert result["read"] == result["interactions"] + sum(result["dropped"].values())

@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one file under every path."""
+    """Serves one file under every path but those of `pages`."""
 
     daemon_threads = True
 
-    def __init__(self, content: bytes, cuts: int, status: int, ranges: bool) -> None:
-        self.content, self.cuts, self.status, self.ranges = content, cuts, status, ranges
+    def __init__(self, content: bytes, cuts: int, status: int, ranges: bool, pages: dict[str, bytes]) -> None:
+        self.content, self.cuts, self.status, self.ranges, self.pages = content, cuts, status, ranges, pages
         self.requests = 0
         self.starts: list[int] = []
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -32,6 +32,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", f"{server.url}/here")
             self.end_headers()
+            return
+        if self.path in server.pages:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(server.pages[self.path])
             return
         if server.status != 200:
             self.send_error(server.status)
@@ -56,9 +61,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(content: bytes, cuts: int = 0, status: int = 200, ranges: bool = True) -> Iterator[Server]:
+def serve(
+    content: bytes, cuts: int = 0, status: int = 200, ranges: bool = True, pages: dict[str, bytes] | None = None
+) -> Iterator[Server]:
     """Serve `content`; the first `cuts` answers break off halfway."""
-    server = Server(content, cuts, status, ranges)
+    server = Server(content, cuts, status, ranges, pages or {})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -74,6 +74,29 @@ def test_redirects_are_followed(tmp_path):
         assert _get(server, tmp_path / "file", path="/moved").read_bytes() == CONTENT
 
 
+def test_cut_connections_are_resumed_after_a_redirect(tmp_path):
+    with serve(CONTENT, cuts=1) as server:
+        assert _get(server, tmp_path / "file", path="/moved").read_bytes() == CONTENT
+        assert server.starts == [0, 128_000]
+
+
+def test_a_part_of_another_file_costs_one_try(tmp_path):
+    (tmp_path / "file.part").write_bytes(b"x" * 1000)
+    with serve(CONTENT) as server:
+        with pytest.raises(GenRecError, match="md5 differs"):
+            _get(server, tmp_path / "file")
+        assert list(tmp_path.iterdir()) == []
+        assert _get(server, tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_a_refusal_keeps_the_part(tmp_path):
+    """What an earlier run fetched is not lost to a server that is down."""
+    (tmp_path / "file.part").write_bytes(CONTENT[:1000])
+    with serve(CONTENT, status=404) as server, pytest.raises(UnreachableError, match="404"):
+        _get(server, tmp_path / "file")
+    assert (tmp_path / "file.part").read_bytes() == CONTENT[:1000]
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_refusals(tmp_path, status):
     with serve(CONTENT, status=status) as server, pytest.raises(UnreachableError, match=str(status)):

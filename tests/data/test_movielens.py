@@ -60,14 +60,14 @@ def wheel(tmp_path, monkeypatch):
 @pytest.fixture
 def offline(monkeypatch):
     """Neither the publisher nor pip can be reached."""
-    monkeypatch.setattr(known, "_ZIP_URL", "http://127.0.0.1:9/ml-100k.zip")
+    monkeypatch.setattr(known, "_BASE_URL", "http://127.0.0.1:9")
     failed = subprocess.CompletedProcess([], 1, "", "ERROR: no route\n")
     monkeypatch.setattr(known.subprocess, "run", lambda *args, **kwargs: failed)
 
 
 def _publish(monkeypatch, archive, url):
-    monkeypatch.setattr(known, "_ZIP_URL", f"{url}/ml-100k.zip")
-    monkeypatch.setattr(known, "_ZIP_MD5", hashlib.md5(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(known, "_BASE_URL", url)
+    monkeypatch.setitem(known._MD5, "movielens-100k", hashlib.md5(archive.read_bytes()).hexdigest())
 
 
 EXPECTED = {
