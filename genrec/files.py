@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,10 @@ def check_output(path: Path, force: bool) -> None:
         parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GenRecError(f"cannot create the folder {parent} for the output: {error.strerror}") from error
-    if not os.access(parent, os.W_OK):
-        raise GenRecError(f"cannot write into {parent}: permission denied; choose another output")
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=parent))  # noqa: PTH106
+    except OSError as error:
+        raise GenRecError(f"cannot write into {parent}: {error.strerror}; choose another output") from error
 
 
 @contextmanager

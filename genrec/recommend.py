@@ -104,6 +104,8 @@ class Model:
         started = time.perf_counter()
         check_k(k)
         user = None if user is None else str(user)
+        if isinstance(history, str):
+            raise GenRecError(f"the history is the text {history!r}; give a list of item IDs, oldest first")
         found, unknown = self._subject(user, None if history is None else list(map(str, history)))
         allowed, unknown_allow = self.allow_list(allow)
         banned, unknown_deny = self.item_list(deny)

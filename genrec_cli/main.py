@@ -1,5 +1,6 @@
 """The `genrec` application: registers the commands and turns errors into one line and an exit code."""
 
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -99,6 +100,14 @@ app.command()(recommend.recommend)
 app.command()(doctor.doctor)
 
 
+def _interrupt(*_: object) -> None:
+    """Ctrl-C. Python drops an exception that is raised inside an import's bookkeeping, hence the note."""
+    State.interrupted = True
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the application on the process's arguments."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     app(args=sys.argv[1:], prog_name="genrec")

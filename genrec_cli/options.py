@@ -15,6 +15,7 @@ class State:
     """What the error handler needs to know of the command line."""
 
     debug = False
+    interrupted = False
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]

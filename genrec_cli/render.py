@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genrec.progress import Task
+from genrec_cli.options import State
 
 PIPE_WIDTH = 200
 """Columns of a table in a pipe, where there is no terminal to ask: wide enough that nothing is folded."""
@@ -131,6 +132,8 @@ class _RichTask:
         self.task = task
 
     def advance(self, steps: int = 1, **facts: object) -> None:
+        if State.interrupted:
+            raise KeyboardInterrupt
         shown = "  ".join(f"{name} {show(value)}" for name, value in facts.items())
         if shown:
             self.progress.update(self.task, advance=steps, facts=shown)

@@ -65,7 +65,12 @@ def _pieces(number: int) -> list[int]:
 
 
 def make_model(
-    scheme: TokenScheme, users: int, seed: int = 0, spread: float = 4.0, d_model: int = 16
+    scheme: TokenScheme,
+    users: int,
+    seed: int = 0,
+    spread: float = 4.0,
+    d_model: int = 16,
+    max_length: int = MAX_LENGTH,
 ) -> GenRecForConditionalGeneration:
     """A model with random weights; `spread` times BART's own deviation makes the scores differ clearly."""
     torch.manual_seed(seed)
@@ -80,7 +85,7 @@ def make_model(
         decoder_attention_heads=2,
         encoder_ffn_dim=2 * d_model,
         decoder_ffn_dim=2 * d_model,
-        max_position_embeddings=MAX_LENGTH,
+        max_position_embeddings=max_length,
         pad_token_id=scheme.special.pad,
         bos_token_id=scheme.special.begin,
         eos_token_id=scheme.special.end,
@@ -96,16 +101,23 @@ def make_model(
     return model
 
 
-def make_run(folder: Path, dataset: Path, scheme: TokenScheme | None = None, seed: int = 0, **model: Any) -> Path:
+def make_run(
+    folder: Path,
+    dataset: Path,
+    scheme: TokenScheme | None = None,
+    seed: int = 0,
+    max_length: int = MAX_LENGTH,
+    **model: Any,
+) -> Path:
     """A finished run with random weights on a dataset; own tokens of depth 2 where no scheme is given."""
     data = load_dataset(dataset)
     if scheme is None:
         scheme = own_scheme(data.sequences, data.item_count, "random", seed=seed)
-    settings: dict[str, Any] = {"preset": "tiny", "indexing": scheme.indexing, "max_length": MAX_LENGTH}
+    settings: dict[str, Any] = {"preset": "tiny", "indexing": scheme.indexing, "max_length": max_length}
     config = TrainConfig(**settings, weights="made by hand")
     folder.mkdir(parents=True)
     start_run(folder, data, config, scheme)
-    finish_run(folder, make_model(scheme, data.user_count, seed=seed, **model))
+    finish_run(folder, make_model(scheme, data.user_count, seed=seed, max_length=max_length, **model))
     return folder
 
 

@@ -181,3 +181,8 @@ def test_a_bundle_without_histories(tmp_path):
     assert items_of(served.recommend("u1")) == items_of(genrec.load(tmp_path / "run").recommend("u1"))
     with pytest.raises(GenRecError, match="are not those of the model"):
         genrec.load(tmp_path / "bundle", data=extend(tmp_path / "others", [[1]] * USERS, prefix="v"))
+
+
+def test_a_history_is_a_list(trained):
+    with pytest.raises(GenRecError, match="give a list of item IDs"):
+        genrec.load(trained.bundle).recommend(history="i3")

@@ -20,12 +20,13 @@ class Exclusion(NamedTuple):
     only_listed: Tensor
 
 
-def list_exclusions(excluded: Tensor, allowed: Tensor) -> Exclusion:
+def list_exclusions(excluded: Tensor, allowed: Tensor, only_listed: Tensor) -> Exclusion:
     """Join the lists; an item that is on both is excluded, and repeats count once.
 
     Args:
         excluded: int64 [batch, n] items that must not be returned; zeros are padding.
-        allowed: int64 [batch, m]; a row that has a number allows nothing else; zeros are padding.
+        allowed: int64 [batch, m] items that may be returned where a row has such a list; zeros are padding.
+        only_listed: bool [batch, 1]: the row has such a list, be it without a known item.
     """
     # Sorted by item, the excluded entry of an item stands before its allowed one; all but the first are void.
     keys = torch.cat([excluded * 2, allowed * 2 + 1], dim=1).sort(dim=1).values
@@ -33,7 +34,6 @@ def list_exclusions(excluded: Tensor, allowed: Tensor) -> Exclusion:
     is_allowed = keys - items * 2
     before = torch.cat([torch.zeros_like(items[:, :1]), items[:, :-1]], dim=1)
     first = ((items != before) & (items > 0)).long()
-    only_listed = (allowed > 0).any(dim=1, keepdim=True)
     change = torch.where(only_listed, first * is_allowed, first * (is_allowed - 1))
     return Exclusion(items * first, change, only_listed)
 

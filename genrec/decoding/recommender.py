@@ -46,10 +46,12 @@ class RecommenderModule(nn.Module):
         Returns:
             items int64 [batch, k] and scores float32 [batch, k], descending; (0, -inf) where fewer are allowed.
         """
+        # Looked at first: a list that names no known item (any more) allows nothing, not everything.
+        only_listed = (allowed != 0).any(dim=1, keepdim=True)
         history, banned, allowed = (self._known(x, self.inputs.item_count) for x in (history, banned, allowed))
         user = self._known(user, self.user_count)
         seen = history * exclude_seen.to(history.dtype)
-        exclusion = list_exclusions(torch.cat([seen, banned], dim=1), allowed)
+        exclusion = list_exclusions(torch.cat([seen, banned], dim=1), allowed, only_listed)
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
         states = self.encoder(

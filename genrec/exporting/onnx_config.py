@@ -88,7 +88,8 @@ def export_split(model: GenRecForConditionalGeneration, folder: Path, opset: int
     """
     config = GenRecOnnxConfig(model.config, task="text2text-generation", use_past=True)
     parts = get_encoder_decoder_models_for_export(model, config)
-    length = min(_SAMPLE_LENGTH, model.config.max_position_embeddings)
+    # The sample with a past is one step longer than this, and must still have a position.
+    length = min(_SAMPLE_LENGTH, model.config.max_position_embeddings // 2)
     shapes = {"batch_size": 2, "sequence_length": length}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of what BART decides by shapes, which is what is wanted

@@ -181,3 +181,15 @@ def test_nothing_is_left_of_a_failed_export(trained, tmp_path, monkeypatch):
     with pytest.raises(GenRecError, match="differs"):
         export(trained.run, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_very_short_inputs(tmp_path):
+    """Optimum's sample with a past is one step longer than the sample without."""
+    data = make_dataset(tmp_path / "data")
+    run = make_run(tmp_path / "run", data, max_length=8)
+    export(run, tmp_path / "bundle", k=5)
+    assert (tmp_path / "bundle/decoder_with_past_model.onnx").exists()
+
+
+def test_weights_of_a_run_are_as_readable_as_its_settings(trained):
+    assert (trained.run / "model.safetensors").stat().st_mode == (trained.run / "config.json").stat().st_mode

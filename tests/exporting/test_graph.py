@@ -148,12 +148,20 @@ def test_torch_and_onnxruntime_agree_on_all_shapes_and_numbers(narrow):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_padding_and_foreign_numbers_say_nothing(narrow, engine):
     plain = narrow(engine, [[5, 6, 7]], [2], True)
-    odd = narrow(engine, [[0, 5, -4, 6, 0, 7, ITEMS + 1, 0]], [2], True, [[0, -1, 10**12]], [[0, -9]])
+    odd = narrow(engine, [[0, 5, -4, 6, 0, 7, ITEMS + 1, 0]], [2], True, [[0, -1, 10**12]], [[0, 0]])
     assert (plain[0] == odd[0]).all()
     np.testing.assert_allclose(plain[1], odd[1], atol=1e-5)
     stranger = narrow(engine, [[5, 6, 7]], [USERS + 1], True)
     unknown = narrow(engine, [[5, 6, 7]], [0], True)
     assert (stranger[0] == unknown[0]).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("number", [ITEMS + 1, -9])
+def test_an_allow_list_without_a_known_item_allows_nothing(narrow, engine, number):
+    items, _ = narrow(engine, [[5], [5]], [2, 2], True, [[], []], [[number, 0], [0, 7]])
+    assert not items[0].any()
+    assert items[1].tolist() == [7] + [0] * (len(items[1]) - 1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
