@@ -129,7 +129,7 @@ def test_recommend_in_a_narrow_terminal(tmp_path):
 
 
 def test_recommend_with_lists_of_items(folders, tmp_path):
-    (tmp_path / "allow.txt").write_text("i1\n\n i2 \ni3\nnope\n")
+    (tmp_path / "allow.txt").write_text("i1\n\ni2\r\ni3\nnope\n")
     (tmp_path / "deny.txt").write_text("i2\n")
     lists = ("--allow", tmp_path / "allow.txt", "--deny", tmp_path / "deny.txt")
     done = genrec("recommend", folders / "bundle", "u3", "--include-seen", "--json", *lists)
