@@ -41,7 +41,8 @@ class RecommenderModule(nn.Module):
             user: int64 [batch]; 0 = unknown.
             exclude_seen: bool scalar; true keeps items of the whole history out.
             banned: int64 [batch, n] items to keep out; zeros are padding.
-            allowed: int64 [batch, m]; a row with a number keeps everything else out; zeros are padding.
+            allowed: int64 [batch, m]; a row with a number, an item's or not, keeps everything else out; zeros are
+                padding.
 
         Returns:
             items int64 [batch, k] and scores float32 [batch, k], descending; (0, -inf) where fewer are allowed.

@@ -96,7 +96,8 @@ def _limits(manifest: dict[str, Any]) -> str:
         f"A list has {manifest['k']} places; item 0 with score -inf stands where fewer items are allowed. A score "
         "is the item's log-probability: exp(score) sums to 1 over all items, and keeping items out changes the "
         "list, never a score. Batches of any size and histories of any length work; numbers that are no item's "
-        "count as padding, such user numbers as unknown."
+        "count as padding, such user numbers as unknown; but a row of `allowed` that has only such numbers allows "
+        "nothing."
     )
 
 
