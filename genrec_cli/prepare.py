@@ -20,6 +20,22 @@ _REASONS = {
 }
 
 
+class Ties(StrEnum):
+    """The rules for equal times."""
+
+    input = "input"
+    item = "item"
+    shuffle = "shuffle"
+
+
+class Dedupe(StrEnum):
+    """Which of repeated rows count."""
+
+    exact = "exact"
+    user_item = "user-item"
+    none = "none"
+
+
 class Format(StrEnum):
     """The formats of sources."""
 
@@ -54,7 +70,43 @@ RatingCol = Annotated[str | None, typer.Option(metavar="NAME", help="Rating colu
 Query = Annotated[str | None, typer.Option(metavar="SQL", help="Rows of a database that are the log.")]
 Table = Annotated[str | None, typer.Option(metavar="NAME", help="Table of a database that is the log.")]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="File of item titles, attributes and so on.")]
-MinCount = Annotated[int, typer.Option(min=0, help="Fewest interactions a user and an item may have (k-core).")]
+OrderCol = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of whole numbers that orders equal times, or all rows.")
+]
+Extend = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DATASET", help="Dataset to add to: its rows stay, its users and items keep their indexes."
+    ),
+]
+MinCount = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Fewest interactions a user and an item may have (k-core).", show_default="5, or DATASET's"
+    ),
+]
+Dedup = Annotated[
+    Dedupe | None,
+    typer.Option(
+        help="Rows that count once: of one user, item and time; of one user and item (the earliest); none.",
+        show_default="exact",
+    ),
+]
+Tie = Annotated[
+    Ties | None,
+    typer.Option(
+        help="Order of equal times: of the rows in the source, of the item IDs, or by a hash with the seed.",
+        show_default="input; shuffle for amazon and yelp, whose order leaks",
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Of --ties shuffle.", show_default="0")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop on rows that are broken or lack user, item, time.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Memory before work goes to disk, like 4GB.", show_default="half the machine's"
+    ),
+]
 MinRating = Annotated[float | None, typer.Option(help="Drop interactions that are rated lower.")]
 Since = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is earlier (inclusive, UTC).")]
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is later (inclusive, UTC).")]
@@ -72,13 +124,20 @@ def prepare(
     item_col: ItemCol = None,
     time_col: TimeCol = None,
     rating_col: RatingCol = None,
+    order_col: OrderCol = None,
     query: Query = None,
     table: Table = None,
     items: Items = None,
-    min_count: MinCount = 5,
+    extend: Extend = None,
+    min_count: MinCount = None,
     min_rating: MinRating = None,
     since: Since = None,
     until: Until = None,
+    dedupe: Dedup = None,
+    ties: Tie = None,
+    seed: Seed = None,
+    strict: Strict = False,
+    memory: Memory = None,
     cache: Cache = None,
     json: Json = False,
     debug: Debug = False,
@@ -103,13 +162,20 @@ def prepare(
         item_col=item_col,
         time_col=time_col,
         rating_col=rating_col,
+        order_col=order_col,
         query=query,
         table=table,
         items=items,
+        extend=extend,
         min_count=min_count,
         min_rating=min_rating,
         since=since,
         until=until,
+        dedupe=dedupe.value if dedupe else None,
+        ties=ties.value if ties else None,
+        seed=seed,
+        strict=strict,
+        memory=memory,
         force=force,
         cache=cache,
         reporter=RichReporter(),
@@ -125,6 +191,7 @@ def _show(result: dict[str, Any]) -> None:
     from genrec_cli.render import print_facts
 
     columns = {role: column for role, column in result["columns"].items() if column}
+    parent = result["parent"]
     facts: dict[str, object] = {
         "users": result["users"],
         "items": result["items"],
@@ -134,11 +201,32 @@ def _show(result: dict[str, Any]) -> None:
         "columns": ", ".join(f"{role} = {column}" for role, column in columns.items()),
         "times": result["times"] or "none: the order of the rows counts",
         "rows read": result["read"],
-        "rows kept": result["interactions"],
+        "rows kept": result["kept"],
     }
+    if parent:
+        facts["rows kept"] = f"{result['kept']:,}, added to {parent['interactions']:,} of {parent['name']}"
     for reason, count in result["dropped"].items():
         if count:
-            facts[f"dropped: {reason}"] = f"{count:,} ({_REASONS[reason]})"
+            shown = [_example(one) for one in result["examples"] if one["reason"] == reason != "k_core"]
+            facts[f"dropped: {reason}"] = "\n".join([f"{count:,} ({_REASONS[reason]})", *shown])
     if not any(result["dropped"].values()):
         facts["rows dropped"] = 0
+    if result["ties"]["share"] is not None:
+        facts["equal times"] = f"{result['ties']['share']:.2%} of the interactions, {_order(result['ties'])}"
     print_facts(f"{result['name']} in {result['path']}", facts)
+
+
+def _order(ties: dict[str, Any]) -> str:
+    """How equal times are ordered, in words."""
+    if ties["column"]:
+        return f"in the order of {ties['column']}"
+    rules = {"input": "in the source's order", "item": "by item ID", "shuffle": f"shuffled (seed {ties['seed']})"}
+    return rules[ties["rule"]]
+
+
+def _example(example: dict[str, Any]) -> str:
+    """Where a dropped row stands, and what is in it."""
+    place = (
+        f" line {example['line']:,}" if example["line"] else f" row {example['row']:,}" if example["row"] else ""
+    )
+    return f"{example['file']}{place}: {example['text']}"

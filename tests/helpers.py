@@ -1,5 +1,6 @@
 """Small datasets and runs with random weights, whose scores are spread as wide as a trained model's."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pyarrow as pa
 import torch
 
 from genrec.config import TrainConfig
-from genrec.data.dataset import load_dataset, save_dataset
-from genrec.data.tables import Sequences
+from genrec.data.dataset import load_dataset, save_info
+from genrec.data.tables import GROUP_USERS, Group, Sequences, write_sequences, write_table
 from genrec.files import read_json, write_json
-from genrec.ids import RUN_FILE
+from genrec.ids import INDEX, ITEMS_FILE, RUN_FILE, SEQUENCES_FILE, USER_ID, USERS_FILE
 from genrec.indexing.scheme import own_scheme
 from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
 from genrec.model.checkpoint import finish_run, start_run
@@ -42,7 +43,26 @@ def write_dataset(folder: Path, user_ids: list[str], item_ids: list[str], rows: 
             "attributes": pa.array([[f"genre {n % 3}"] for n in range(len(item_ids))], pa.list_(pa.string())),
         }
     )
-    save_dataset(folder, pa.array(user_ids), table, Sequences(flat, offsets), name=folder.name)
+    save_dataset(folder, user_ids, table, Sequences(flat, offsets))
+
+
+def save_dataset(
+    folder: Path, user_ids: list[str], items: pa.Table, sequences: Sequences, times: np.ndarray | None = None
+) -> None:
+    """Make an existing folder a dataset; `items` begins with item_id and is in index order, as `user_ids` are."""
+    users = pa.table({USER_ID: pa.array(user_ids, pa.string())})
+    for file, table in ((USERS_FILE, users), (ITEMS_FILE, items)):
+        indexes = pa.array(np.arange(1, table.num_rows + 1, dtype=np.int32))
+        write_table(folder / file, table.add_column(0, INDEX, indexes).to_reader())
+    count = write_sequences(folder / SEQUENCES_FILE, _groups(sequences, times), times is not None)
+    save_info(folder, name=folder.name, users=len(user_ids), items=items.num_rows, interactions=count)
+
+
+def _groups(sequences: Sequences, times: np.ndarray | None) -> Iterator[Group]:
+    for first in range(0, len(sequences.lengths), GROUP_USERS):
+        lengths = sequences.lengths[first : first + GROUP_USERS]
+        rows = slice(sequences.offsets[first], sequences.offsets[first + len(lengths)])
+        yield Group(first + 1, lengths, sequences.items[rows], None if times is None else times[rows])
 
 
 def text_like_scheme(users: int = USERS, items: int = ITEMS) -> TokenScheme:

@@ -45,6 +45,7 @@ class Mapping:
     item: str
     time: str | None = None
     rating: str | None = None
+    order: str | None = None
     title: str | None = None
     attributes: str | None = None
 
@@ -60,6 +61,7 @@ def map_interactions(
     item: str | None = None,
     time: str | None = None,
     rating: str | None = None,
+    order: str | None = None,
 ) -> Mapping:
     """Find the columns of an interaction log.
 
@@ -70,6 +72,7 @@ def map_interactions(
         columns: The names that the source has.
         source: The file's name, for messages.
         user: The user column, None to guess; so too `item`, `time` and `rating`.
+        order: The column that numbers the rows, which is never guessed.
 
     Raises:
         GenRecError: A named column does not exist, user or item cannot be guessed, or they are one column.
@@ -83,6 +86,7 @@ def map_interactions(
         found_item,
         _optional(columns, source, "time", time, _TIME),
         _optional(columns, source, "rating", rating, _RATING),
+        _optional(columns, source, "order", order, ()),
         _guess(columns, _ITEM_TITLE),
         _guess(columns, _ATTRIBUTES),
     )

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genrec.data.sql import first_line, literal, name, rows
+from genrec.data.sql import bound_memory, first_line, literal, name, rows
 from genrec.errors import GenRecError
 from genrec.progress import Task
 
@@ -38,8 +38,9 @@ class Connector(Protocol):
 class DuckDBConnector:
     """A DuckDB file."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, memory: int) -> None:
         self._connection = connection
+        self._memory = memory
 
     def tables(self) -> list[str]:
         """The tables and views in it."""
@@ -47,7 +48,7 @@ class DuckDBConnector:
 
     def copy(self, query: str, target: Path, task: Task) -> None:
         """Write a query's rows to a Parquet file."""
-        self._connection.execute(f"SET temp_directory = {literal(str(target.parent / 'spill'))}")
+        bound_memory(self._connection, target.parent / "spill", self._memory)
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET enable_progress_bar = false")
         self._connection.execute(f"COPY ({query}\n) TO {literal(str(target))} (FORMAT parquet)")
@@ -106,13 +107,14 @@ class PostgresConnector:
 
 
 @contextmanager
-def connect(kind: str, address: str, label: str) -> Iterator[Connector]:
+def connect(kind: str, address: str, label: str, memory: int) -> Iterator[Connector]:
     """Open a database for reading.
 
     Args:
         kind: duckdb, sqlite or postgresql.
         address: The file's path, or the URL of the server's database.
         label: What to call it in messages; without a password.
+        memory: How many bytes a query may take before it goes to disk, where that is ours to say (DuckDB).
 
     Raises:
         GenRecError: The driver is not installed, or the database refuses.
@@ -120,7 +122,7 @@ def connect(kind: str, address: str, label: str) -> Iterator[Connector]:
     if kind == "duckdb":
         try:
             with duckdb.connect(address, read_only=True) as connection:
-                yield DuckDBConnector(connection)
+                yield DuckDBConnector(connection, memory)
         except duckdb.Error as error:
             raise GenRecError(f"{label}: {first_line(error)}") from error
         return

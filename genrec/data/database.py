@@ -20,6 +20,8 @@ class Selection:
 
     query: str | None = None
     table: str | None = None
+    memory: int = 1 << 30
+    """Bytes that a query may take before it goes to disk."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def copy_rows(source: str, selection: Selection, folder: Path, reporter: Reporte
     if selection.query and table:
         raise GenRecError(f"--query and the table {table!r} are both given; leave one out")
     folder.mkdir()
-    with connect(database.kind, database.address, database.label) as connector:
+    with connect(database.kind, database.address, database.label, selection.memory) as connector:
         if not selection.query:
             table = _table(connector, table, database.label)
         query = (selection.query or f"SELECT * FROM {_identifier(str(table))}").strip().rstrip("; \n")

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from genrec.data.tables import Sequences, open_parquet, read_sequences, write_tables
+from genrec.data.tables import Sequences, open_parquet, read_sequences
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.ids import (
@@ -21,7 +20,7 @@ from genrec.ids import (
     USERS_FILE,
 )
 
-__all__ = ["Dataset", "Sequences", "contents_checksum", "load_dataset", "read_sequences", "save_dataset"]
+__all__ = ["Dataset", "Sequences", "contents_checksum", "load_dataset", "read_sequences", "save_info"]
 
 _OTHER_FOLDERS = {RUN_FILE: "a run", MANIFEST_FILE: "a bundle"}
 
@@ -71,31 +70,18 @@ def load_dataset(path: Path | str, verify: bool = True) -> Dataset:
     return Dataset(path, info, sequences, info["users"], info["items"], contents_checksum(files))
 
 
-def save_dataset(
-    folder: Path,
-    user_ids: pa.Array,
-    items: pa.Table,
-    sequences: Sequences,
-    timestamps: np.ndarray | None = None,
-    **info: Any,
-) -> dict[str, Any]:
-    """Write the tables and dataset.json into an existing folder (see `genrec.files.atomic_folder`).
+def save_info(folder: Path, **info: Any) -> dict[str, Any]:
+    """Make a folder that holds the three tables a dataset: write dataset.json.
 
     Args:
-        folder: An existing, empty folder.
-        user_ids: string [users], in index order.
-        items: [items] rows in index order, beginning with the column `item_id`.
-        sequences: Every user's items.
-        timestamps: int64 [interactions], UTC microseconds, if they are known.
-        **info: What else dataset.json should say.
+        folder: The folder (see `genrec.files.atomic_folder`).
+        **info: What dataset.json says besides the format's version and the tables' checksums; users, items and
+            interactions among it.
 
     Returns:
         What dataset.json says.
     """
-    write_tables(folder, user_ids, items, sequences, timestamps)
-    counts = {"users": len(user_ids), "items": items.num_rows, "interactions": len(sequences.items)}
-    files = describe_files(folder, list(TABLE_FILES))
-    content = {"format_version": FORMAT_VERSION, **counts, **info, "files": files}
+    content = {"format_version": FORMAT_VERSION, **info, "files": describe_files(folder, list(TABLE_FILES))}
     write_json(folder / DATASET_FILE, content)
     return content
 

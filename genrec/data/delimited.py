@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from genrec.data.readers import Lost
+from genrec.data.readers import TEXTS, Lost, create_table
 from genrec.data.sources import Source
 from genrec.data.sql import first_line, literal, rows
 from genrec.data.textfile import find_row, head_lines, scan_lines
@@ -78,15 +78,18 @@ class DelimitedReader:
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
         """Create `table` from the relation and count what DuckDB leaves out; `select` includes `breaks`.
 
-        A quote that is opened and never closed swallows good lines after it. Then, unless the file has values of
-        several lines, the lines with such quotes are taken out and the rest is read again.
+        A quote that is opened and never closed swallows good lines after it, delimiters and all. Then, unless
+        other values span lines too, the lines with such quotes are taken out and the rest is read again.
         """
         lost = self._load(connection, table, select)
         if not self.quote:
             return lost
-        spanning = " OR ".join(f"coalesce(contains({key}, chr(10)), false)" for key in keys)
+        mark = literal(self.delimiter)
+        swallows = " OR ".join(
+            f"coalesce(contains({key}, chr(10)) AND contains({key}, {mark}), false)" for key in keys
+        )
         query = (
-            f"SELECT count(*) FILTER ({spanning}), count(*) FILTER (breaks > 0 AND NOT ({spanning})) FROM {table}"
+            f"SELECT count(*) FILTER ({swallows}), count(*) FILTER (breaks > 0 AND NOT ({swallows})) FROM {table}"
         )
         swallowed, multiline = rows(connection, query)[0]
         if multiline or not (lost.count or swallowed):
@@ -95,10 +98,7 @@ class DelimitedReader:
             self.plain, self.source.work / f"{table}.cleaned", self.delimiter
         )
         self.lines = scan_lines(self.plain)
-        again = self._load(connection, table, select)
-        count = broken.count + again.count
-        exact = broken.exact and not again.count
-        return Lost(count, broken.lines or again.lines, broken.text or again.text, exact)
+        return _merged(broken, self._load(connection, table, select))
 
     def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
         """The row's number in the file and its line, None where that is not known."""
@@ -110,7 +110,7 @@ class DelimitedReader:
     def _load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str) -> Lost:
         connection.execute("DROP TABLE IF EXISTS lost_lines; DROP TABLE IF EXISTS lost_scans")
         try:
-            connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {self.relation}")
+            create_table(connection, table, select, self.relation)
         except duckdb.InvalidInputException as error:
             raise GenRecError(
                 f"{self.source.path} cannot be read as {self.source.format}: {first_line(error)}"
@@ -122,9 +122,9 @@ class DelimitedReader:
             "SELECT line, min(csv_line) FROM lost_lines WHERE trim(csv_line, ' \r\n') <> '' GROUP BY 1 ORDER BY 1"
         )
         listed = rows(connection, query)
-        text = listed[0][1].strip() if listed else ""
+        texts = tuple(text.strip() for _, text in listed[:TEXTS])
         exact = count == len(listed) and not breaks
-        return Lost(count, tuple(int(line) for line, _ in listed), text, exact)
+        return Lost(count, tuple(int(line) for line, _ in listed), texts, exact)
 
 
 def _delimiter(header: str) -> str:
@@ -155,16 +155,32 @@ def _header(source: Source, line: str, delimiter: str, quote: str) -> list[str]:
 def _without_open_quotes(path: Path, target: Path, delimiter: str) -> tuple[Path, Lost]:
     """Copy a file without the lines that open a quote and do not close it."""
     broken: list[int] = []
-    text = ""
+    texts: list[str] = []
     with path.open("rb") as file, target.open("wb") as copy:
         for number, line in enumerate(file, 1):
             # Only an odd number of quotes can leave one open, so only few lines are parsed here.
             if line.count(b'"') % 2 and not _parses(line, delimiter):
                 broken.append(number)
-                text = text or line.decode("utf-8", errors="replace").strip()
+                if len(texts) < TEXTS:
+                    texts.append(line.decode("utf-8", errors="replace").strip())
             else:
                 copy.write(line)
-    return target, Lost(len(broken), tuple(broken[:_REJECTS_KEPT]), text, len(broken) <= _REJECTS_KEPT)
+    exact = len(broken) <= _REJECTS_KEPT
+    return target, Lost(len(broken), tuple(broken[:_REJECTS_KEPT]), tuple(texts), exact)
+
+
+def _merged(removed: Lost, lost: Lost) -> Lost:
+    """Lines taken out of a file, and lines then lost from what remained, whose numbers they had shifted."""
+    lines = []
+    shift = 0
+    for line in lost.lines:
+        while shift < len(removed.lines) and removed.lines[shift] <= line + shift:
+            shift += 1
+        lines.append(line + shift)
+    texts = {**dict(zip(removed.lines, removed.texts, strict=False)), **dict(zip(lines, lost.texts, strict=False))}
+    every = tuple(sorted((*removed.lines, *lines)))
+    first = tuple(texts[line] for line in every[:TEXTS] if line in texts)
+    return Lost(removed.count + lost.count, every, first, removed.exact and lost.exact)
 
 
 def _parses(line: bytes, delimiter: str) -> bool:

@@ -1,26 +1,21 @@
 """Rows kept and rows dropped, each under its first failing reason, so that kept + dropped = read."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import duckdb
-
-from genrec.data.sql import one, rows
+from genrec.data.engine import Engine
 
 UNPARSEABLE: Final = "unparseable"
+OUTSIDE_DATES: Final = "outside_dates"
 DUPLICATE: Final = "duplicate"
 K_CORE: Final = "k_core"
-REASONS: Final = (
-    UNPARSEABLE,
-    "missing_user",
-    "missing_item",
-    "missing_time",
-    "below_rating",
-    "outside_dates",
-    DUPLICATE,
-    K_CORE,
-)
+BAD: Final = (UNPARSEABLE, "missing_user", "missing_item", "missing_time")
+"""Reasons that say that a row itself is bad; the others are choices of the caller."""
+REASONS: Final = (*BAD, "below_rating", OUTSIDE_DATES, DUPLICATE, K_CORE)
 """Every reason, in the order in which they are looked at."""
+
+Firsts = dict[str, list[int]]
+"""The numbers `n` of the first rows dropped for each reason."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +28,22 @@ class RowFilters:
     until: int | None = None
     """UTC microseconds, inclusive."""
 
-    def reason_sql(self, has_time: bool) -> str:
+    def reason_sql(self, engine: Engine, has_time: bool, has_position: bool) -> str:
         """SQL: a row's first failing reason, NULL for a row that stays.
 
-        It reads the columns bad, user, item, time, micros, rating.
+        It reads the columns bad, user_id, item_id, time, micros, rating, and position where there is one.
         """
-        rating = "TRY_CAST(rating AS DOUBLE)"
-        tests = {UNPARSEABLE: "bad"}
+        rating = engine.finite("rating")
+        broken = ["bad"]
         if has_time:
-            tests[UNPARSEABLE] += " OR (time IS NOT NULL AND micros IS NULL)"
+            broken.append("(time IS NOT NULL AND micros IS NULL)")
+        if has_position:
+            broken.append("position IS NULL")
         if self.min_rating is not None:
-            tests[UNPARSEABLE] += f" OR (rating IS NOT NULL AND coalesce(NOT isfinite({rating}), true))"
-        tests["missing_user"] = "user IS NULL OR trim(user) = ''"
-        tests["missing_item"] = "item IS NULL OR trim(item) = ''"
+            broken.append(f"(rating IS NOT NULL AND {rating} IS NULL)")
+        tests = {UNPARSEABLE: " OR ".join(broken)}
+        tests["missing_user"] = "user_id IS NULL OR trim(user_id) = ''"
+        tests["missing_item"] = "item_id IS NULL OR trim(item_id) = ''"
         if has_time:
             tests["missing_time"] = "time IS NULL"
         if self.min_rating is not None:
@@ -53,64 +51,30 @@ class RowFilters:
         outside = [f"micros < {self.since}"] if self.since is not None else []
         outside += [f"micros > {self.until}"] if self.until is not None else []
         if outside:
-            tests["outside_dates"] = " OR ".join(outside)
+            tests[OUTSIDE_DATES] = " OR ".join(outside)
         return "CASE " + " ".join(f"WHEN {test} THEN '{reason}'" for reason, test in tests.items()) + " END"
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, filters: RowFilters, micros: str, has_time: bool
-) -> tuple[dict[str, int], int | None]:
+    engine: Engine, filters: RowFilters, micros: str | None, has_position: bool
+) -> tuple[dict[str, int], Firsts]:
     """Make the view `judged` of the view `raw`: its columns and micros, reason.
 
+    Args:
+        engine: Holds `raw` (n, bad, user_id, item_id, time, rating, position).
+        filters: What a row must satisfy.
+        micros: SQL of the time in UTC microseconds; None where the log has no times.
+        has_position: Whether the log has a column that numbers its rows.
+
     Returns:
-        Dropped rows by reason, and the number `n` of the first unparseable one.
+        Dropped rows by reason, every reason named, and where the first of them are.
     """
-    connection.execute(
-        f"""
-        CREATE OR REPLACE VIEW judged AS SELECT *, {filters.reason_sql(has_time)} AS reason
-        FROM (SELECT *, {micros if has_time else "CAST(NULL AS BIGINT)"} AS micros FROM raw)
-        """
+    reason = filters.reason_sql(engine, micros is not None, has_position)
+    timed = f"SELECT *, {micros or 'CAST(NULL AS BIGINT)'} AS micros FROM raw"
+    engine.view("judged", f"SELECT *, {reason} AS reason FROM ({timed}) AS timed")
+    found = engine.rows(
+        f"SELECT reason, count(*), {engine.firsts('n')} FROM judged WHERE reason IS NOT NULL GROUP BY reason"
     )
-    found: list[tuple[Any, ...]] = rows(
-        connection, "SELECT reason, count(*), min(n) FROM judged WHERE reason IS NOT NULL GROUP BY reason"
-    )
-    dropped = dict.fromkeys(REASONS, 0) | {reason: count for reason, count, _ in found}
-    return dropped, next((first for reason, _, first in found if reason == UNPARSEABLE), None)
-
-
-def encode(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `user_codes` and `item_codes` (code, id) and `events` (n, user, item, micros) of the rows that stay.
-
-    From here on, rows are integers.
-    """
-    for role in ("user", "item"):
-        connection.execute(
-            f"""
-            CREATE OR REPLACE TABLE {role}_codes AS
-            SELECT CAST(row_number() OVER () AS INTEGER) AS code, id
-            FROM (SELECT DISTINCT "{role}" AS id FROM judged WHERE reason IS NULL)
-            """
-        )
-    connection.execute(
-        """
-        CREATE OR REPLACE TABLE events AS
-        SELECT n, u.code AS user, i.code AS item, micros
-        FROM judged JOIN user_codes u ON u.id = judged.user JOIN item_codes i ON i.id = judged.item
-        WHERE reason IS NULL
-        """
-    )
-
-
-def drop_duplicates(connection: duckdb.DuckDBPyConnection) -> int:
-    """Delete from `events` all but the first row of each user, item and time; returns how many."""
-    before = one(connection, "SELECT count(*) FROM events")
-    connection.execute(
-        """
-        DELETE FROM events USING (
-            SELECT user, item, micros, min(n) AS first FROM events GROUP BY ALL HAVING count(*) > 1
-        ) AS repeated
-        WHERE events.user = repeated.user AND events.item = repeated.item
-          AND events.micros = repeated.micros AND events.n > repeated.first
-        """
-    )
-    return int(before - one(connection, "SELECT count(*) FROM events"))
+    dropped = dict.fromkeys(REASONS, 0) | {reason: int(count) for reason, count, _ in found}
+    nowhere: Firsts = {reason: [] for reason in REASONS}
+    return dropped, nowhere | {reason: list(firsts) for reason, _, firsts in found}

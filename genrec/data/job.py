@@ -1,99 +1,121 @@
-"""One call of `prepare`: the filters asked for, and where every row went."""
+"""One call of `prepare`: what is known of the log, and where every row went."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
-
-from genrec.data.filters import DUPLICATE, K_CORE, UNPARSEABLE, RowFilters, drop_duplicates, encode, judge
+from genrec.data.columns import Mapping
+from genrec.data.duplicates import drop_duplicates
+from genrec.data.encode import encode
+from genrec.data.engine import Engine
+from genrec.data.examples import Example, listed
+from genrec.data.extend import Parent
+from genrec.data.filters import BAD, DUPLICATE, K_CORE, Firsts, judge
 from genrec.data.kcore import k_core
-from genrec.data.log import Log, unparseable_warnings
-from genrec.data.sql import rows
-from genrec.data.times import micros_sql, parse_bound
+from genrec.data.order import Ties
+from genrec.data.rules import Rules
 from genrec.errors import GenRecError
 from genrec.progress import Task
 
 
 @dataclass
 class Job:
-    """One call of `prepare`: what was asked, and what is known so far."""
+    """What is known so far."""
 
-    filters: RowFilters
-    asked: dict[str, Any]
-    """The filters as the caller wrote them, for dataset.json."""
-    min_count: int
-    read: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    before: dict[str, int] = field(default_factory=dict)
-    """Users, items and interactions before k-core filtering."""
-    rounds: int = 0
+    rules: Rules
+    parent: Parent | None
+    name: str
+    """What the dataset is called."""
+    format: str
+    mapping: Mapping
+    read: int
+    """Rows in the source."""
     times: str | None = None
     """What the time column was taken for; None without one."""
+    ties: Ties = field(default_factory=Ties)
+    dropped: dict[str, int] = field(default_factory=dict)
+    firsts: Firsts = field(default_factory=dict)
+    """The numbers of the first rows dropped for each reason."""
+    examples: list[Example] = field(default_factory=list)
+    """These rows."""
+    before: dict[str, int] = field(default_factory=dict)
+    """Users, items and interactions before k-core filtering, a parent's among them."""
+    kept: int = 0
+    """New rows that stay."""
+    rounds: int = 0
     warnings: list[str] = field(default_factory=list)
     """For the user and for dataset.json."""
 
+    @property
+    def has_time(self) -> bool:
+        """Whether rows have times."""
+        return self.mapping.time is not None
 
-def new_job(min_count: int, min_rating: float | None, since: object, until: object) -> Job:
-    """Check the filters.
+    def describe(self) -> dict[str, Any]:
+        """For dataset.json."""
+        return {
+            "name": self.name,
+            "format": self.format,
+            "columns": self.mapping.as_dict(),
+            "filters": self.rules.asked,
+            "times": self.times,
+            "read": self.read,
+            "kept": self.kept,
+            "dropped": self.dropped,
+            "examples": [example.as_dict() for example in self.examples],
+            "before_k_core": self.before,
+            "rounds": self.rounds,
+            "parent": self.parent.describe() if self.parent else None,
+            "warnings": self.warnings,
+        }
+
+
+def judge_rows(engine: Engine, job: Job, micros: str | None) -> None:
+    """Make `judged`: which rows of `raw` stay, before any is compared with others."""
+    job.dropped, job.firsts = judge(engine, job.rules.filters, micros, job.mapping.order is not None)
+
+
+def refuse_bad_rows(job: Job) -> None:
+    """With --strict, a bad row is an error.
 
     Raises:
-        GenRecError: A bound is no date, or the bounds leave no time.
+        GenRecError: There is one.
     """
-    if min_count < 0:
-        raise GenRecError(f"min_count {min_count} is negative; 0 or 1 keeps everything, 5 is usual")
-    first, last = parse_bound(since, "--since"), parse_bound(until, "--until")
-    if first is not None and last is not None and first > last:
-        raise GenRecError(f"--since {since} is later than --until {until}; exchange them")
-    dates = {"since": None if since is None else str(since), "until": None if until is None else str(until)}
-    asked = {"min_count": min_count, "min_rating": min_rating, **dates}
-    return Job(RowFilters(min_rating, first, last), asked, min_count)
+    bad = {reason: job.dropped[reason] for reason in BAD if job.dropped[reason]}
+    if not job.rules.strict or not bad:
+        return
+    told = "; ".join(f"{count:,} {reason} ({listed(job.examples, reason)})" for reason, count in bad.items())
+    raise GenRecError(f"--strict: {sum(bad.values()):,} rows are bad: {told}; mend them, or leave --strict out")
 
 
-def filter_rows(connection: duckdb.DuckDBPyConnection, log: Log, job: Job, task: Task) -> None:
-    """Leave in `events` the rows that pass every filter, and account for the others."""
-    job.read = log.read
-    has_time = log.mapping.time is not None
-    is_sequences = log.format == "sequences"
-    _check_wanted(log, job.filters, is_sequences)
-    micros = "NULL"
-    if has_time:
-        micros, job.times = micros_sql(connection, "raw")
-    elif not is_sequences:
-        job.warnings.append(
-            "there is no time column, so the order of the rows counts; name one with --time-col if there is one"
-        )
-    task.advance(stage="rows")
-    job.dropped, first = judge(connection, job.filters, micros, has_time)
-    used_rating = job.filters.min_rating is not None
-    job.warnings += unparseable_warnings(connection, log, job.dropped[UNPARSEABLE], first, used_rating)
-    job.dropped[UNPARSEABLE] += log.lost
-    encode(connection)
-    if has_time:
-        job.dropped[DUPLICATE] = drop_duplicates(connection)
+def filter_rows(engine: Engine, job: Job, task: Task) -> None:
+    """Make `events`, `kept_user` and `kept_item` of `judged`, and account for the other rows.
+
+    Raises:
+        GenRecError: No row is left.
+    """
+    encode(engine, job.ties)
+    job.dropped[DUPLICATE], job.firsts[DUPLICATE] = drop_duplicates(engine, job.rules.dedupe, job.has_time)
     task.advance(stage="k-core")
-    job.before = _counts(connection)
-    job.rounds = k_core(connection, "events", job.min_count)
-    job.dropped[K_CORE] = job.before["interactions"] - _counts(connection)["interactions"]
-    if job.dropped[K_CORE] == job.before["interactions"]:
+    query = "SELECT (SELECT count(*) FROM user_codes), (SELECT count(*) FROM item_codes), count(*) FROM events"
+    job.before = dict(zip(("users", "items", "interactions"), map(int, engine.rows(query)[0]), strict=True))
+    job.rounds = k_core(engine, job.rules.min_count)
+    job.kept, job.dropped[K_CORE], job.firsts[K_CORE] = _stay(engine)
+    if not job.kept and not job.parent:
         raise _nothing_left(job)
 
 
-def _check_wanted(log: Log, filters: RowFilters, is_sequences: bool) -> None:
-    """Refuse filters on columns that the log does not have."""
-    columns = ", ".join(map(repr, log.parts[0].reader.columns))
-    if log.mapping.time is None and (filters.since is not None or filters.until is not None):
-        reason = (
-            "the sequences format has no dates" if is_sequences else f"there is no time column among {columns}"
-        )
-        hint = "leave them out" if is_sequences else "name it with --time-col"
-        raise GenRecError(f"--since and --until cannot be applied: {reason}; {hint}")
-    if log.mapping.rating is None and filters.min_rating is not None:
-        raise GenRecError(f"--min-rating: there is no rating column among {columns}; name it with --rating-col")
-
-
-def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    query = "SELECT count(DISTINCT user), count(DISTINCT item), count(*) FROM events"
-    return dict(zip(("users", "items", "interactions"), map(int, rows(connection, query)[0]), strict=True))
+def _stay(engine: Engine) -> tuple[int, int, list[int]]:
+    """How many new rows stay, how many do not, and the numbers of the first of these."""
+    kept, dropped, firsts = engine.rows(
+        f"""
+        SELECT count(*) FILTER (WHERE stays), count(*) FILTER (WHERE NOT stays),
+               {engine.firsts("n")} FILTER (WHERE NOT stays)
+        FROM (SELECT n, u.code IS NOT NULL AND i.code IS NOT NULL AS stays FROM events
+              LEFT JOIN kept_user AS u ON u.code = user_code LEFT JOIN kept_item AS i ON i.code = item_code
+              WHERE n >= 0) AS new
+        """
+    )[0]
+    return int(kept), int(dropped), list(firsts or [])
 
 
 def _nothing_left(job: Job) -> GenRecError:
@@ -103,13 +125,14 @@ def _nothing_left(job: Job) -> GenRecError:
     before = job.before
     passed = f"{before['users']:,} users, {before['items']:,} items and {before['interactions']:,} interactions"
     hints = {
-        K_CORE: f"lower --min-count (now {job.min_count}) or give more data",
-        UNPARSEABLE: "check --time-col, --rating-col and --format",
+        K_CORE: f"lower --min-count (now {job.rules.min_count}) or give more data",
+        "unparseable": "check --time-col, --rating-col and --format",
         "below_rating": "lower --min-rating or check --rating-col",
         "outside_dates": "widen --since and --until",
     }
-    first = f" ({job.warnings[-1]})" if worst == UNPARSEABLE and job.warnings else ""
+    example = listed(job.examples, worst)
+    shown = f" ({example})" if example else ""
     return GenRecError(
         f"nothing is left: of {job.read:,} rows read, {passed} remained before k-core filtering and 0 after it; "
-        f"dropped: {dropped}{first}; {hints.get(worst, 'check --user-col, --item-col and --time-col')}"
+        f"dropped: {dropped}{shown}; {hints.get(worst, 'check --user-col, --item-col and --time-col')}"
     )

@@ -1,32 +1,43 @@
 """k-core filtering: users and items with fewer than k rows go, until none is left to go."""
 
-import duckdb
+from genrec.data.encode import ROLES
+from genrec.data.engine import Engine
 
-from genrec.data.sql import one
 
+def k_core(engine: Engine, k: int) -> int:
+    """Make `kept_user` and `kept_item` (code): the largest sets in which each has at least k rows with the other.
 
-def k_core(connection: duckdb.DuckDBPyConnection, table: str, k: int) -> int:
-    """Delete rows of `table` (integer columns user, item) until every user and every item has at least k rows.
+    Rows are counted, not distinct pairs. The users and items of a parent dataset always stay. Rows are never
+    rewritten: each round counts those whose other side is still there.
 
-    Rows are counted, not distinct pairs. The result does not depend on the order of deletion: the k-core is the
-    largest set of rows with the property.
+    Args:
+        engine: Holds `events` (user_code, item_code, ...) and the tables of `genrec.data.encode`.
+        k: The fewest rows; 0 and 1 keep everything.
 
     Returns:
-        How many rounds it took; the last finds nothing to delete.
+        How many rounds it took; the last finds nothing to take away.
     """
-    if k <= 1:
-        return 0
+    known = dict(zip(ROLES, _sizes(engine, "known_{}"), strict=True))
+    sizes = _sizes(engine, "{}_codes")
     rounds = 0
-    left = one(connection, f"SELECT count(*) FROM {table}")
     while True:
+        for role, other in (ROLES, ROLES[::-1]):
+            # The first round has no set of items yet, and every later set is within the one before.
+            joined = f" SEMI JOIN kept_{other} AS o ON o.code = {other}_code" if rounds or role == ROLES[1] else ""
+            engine.table(
+                f"kept_{role}",
+                f"SELECT {role}_code AS code FROM events{joined} GROUP BY {role}_code "
+                f"HAVING count(*) >= {int(k)} OR {role}_code <= {known[role]}",
+            )
+        if k <= 1:
+            return 0
         rounds += 1
-        connection.execute(
-            f"""
-            DELETE FROM {table} WHERE user IN (SELECT user FROM {table} GROUP BY user HAVING count(*) < {int(k)})
-                                   OR item IN (SELECT item FROM {table} GROUP BY item HAVING count(*) < {int(k)})
-            """
-        )
-        now = one(connection, f"SELECT count(*) FROM {table}")
-        if now == left:
+        now = _sizes(engine, "kept_{}")
+        if now == sizes:
             return rounds
-        left = now
+        sizes = now
+
+
+def _sizes(engine: Engine, table: str) -> list[int]:
+    """The number of rows of the users' table and of the items'."""
+    return [int(engine.rows(f"SELECT count(*) FROM {table.format(role)}")[0][0]) for role in ROLES]

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from genrec.data.readers import Lost
+from genrec.data.readers import TEXTS, Lost, create_table
 from genrec.data.sources import Source
 from genrec.data.sql import literal, one
-from genrec.data.textfile import find_row, head_lines
+from genrec.data.textfile import find_row, head_lines, unreadable_lines
 from genrec.errors import GenRecError
 
 _MAX_LINE = 1 << 24
 _SAMPLE = 1000
+_LISTED = 1000
 _NO_DELIMITER = "\x1f\x1e\x1d\x1c"
 """Control characters that no text has in a row: with them as the delimiter a line stays one value."""
 
@@ -67,14 +68,12 @@ class JsonLinesReader:
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
         """Create `table` from the relation."""
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {self.relation}")
-        return Lost(
-            max(self.source.lines.count - one(connection, f"SELECT count(*) FROM {table}"), 0), exact=False
-        )
+        create_table(connection, table, select, self.relation)
+        return _lost(self.source, one(connection, f"SELECT count(*) FROM {table}"))
 
     def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
         """The row's number in the file and its line, None where that is not known."""
-        return (row, None) if lost.count else find_row(self.source.plain, row, ())
+        return find_row(self.source.plain, row, lost.lines) if lost.exact else (row, None)
 
 
 @dataclass
@@ -103,13 +102,23 @@ class SequencesReader:
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
         """Create `table` from the relation; a line that cannot be read counts once."""
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {self.relation}")
+        create_table(connection, table, select, self.relation)
         read = one(connection, f"SELECT count(*) FROM {raw_lines(self.source)} WHERE trim(line) <> ''")
-        return Lost(max(self.source.lines.count - read, 0), exact=False)
+        return _lost(self.source, read)
 
     def place_of(self, row: int, lost: Lost) -> tuple[int, int | None]:
         """A row is an item here, so a row's number is not a line's."""
         return row, None
+
+
+def _lost(source: Source, read: int) -> Lost:
+    """The lines that are not among the `read` ones, because they are no UTF-8 or too long."""
+    count = max(source.lines.count - read, 0)
+    if not count:
+        return Lost()
+    found = unreadable_lines(source.plain, _MAX_LINE, _LISTED)
+    texts = tuple(line[:200].decode("utf-8", errors="replace").strip() for _, line in found[:TEXTS])
+    return Lost(count, tuple(number for number, _ in found), texts, len(found) == count)
 
 
 def _object(line: str) -> dict[str, object] | None:

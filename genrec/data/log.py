@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 
@@ -12,7 +11,7 @@ from genrec.data.lines import JsonLinesReader, SequencesReader
 from genrec.data.readers import Lost, ParquetReader, Reader, mapped_columns
 from genrec.data.reviews import map_log, ratings_header
 from genrec.data.sources import Source
-from genrec.data.sql import one, rows
+from genrec.data.sql import one
 from genrec.errors import GenRecError
 
 
@@ -29,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Log:
-    """The whole log, in the view `raw` (n, bad, user, item, time, rating, title, attributes, breaks)."""
+    """The whole log, in the view `raw` (n and the columns of `genrec.data.readers.mapped_columns`)."""
 
     parts: list[Part]
     mapping: Mapping
@@ -60,7 +59,7 @@ def load_log(
         connection: The scratch database.
         sources: The files, in the order that decides between equal times.
         header: The columns' names where the files have no header line.
-        wanted: The columns that the caller names: user, item, time, rating; None is guessed.
+        wanted: The columns that the caller names: user, item, time, rating, order; None is guessed.
         format: What the caller takes the log for.
 
     Raises:
@@ -75,15 +74,19 @@ def load_log(
             both = f"{sources[0].name} and {source.name}"
             raise GenRecError(f"{both}: only one has a time column; set --time-col to one that both have")
         mapping = mapping or found
-        lost = reader.load(connection, f"raw_{number}", mapped_columns(reader, found), ("user", "item", "time"))
+        lost = reader.load(
+            connection, f"raw_{number}", mapped_columns(reader, found), ("user_id", "item_id", "time")
+        )
         count = int(one(connection, f"SELECT count(*) FROM raw_{number}"))
         parts.append(Part(reader, sum(part.rows for part in parts), count, lost))
     if mapping is None or not sum(part.rows + part.lost.count for part in parts):
         raise GenRecError(
             f"{', '.join(source.name for source in sources)}: a header, but no rows; nothing to prepare"
         )
-    # A table's rowid is its insertion order, which is the file's: a number column would only cost memory.
-    selects = (f"SELECT rowid + {part.first} AS n, * FROM raw_{number}" for number, part in enumerate(parts))
+    selects = (
+        f"SELECT source_row + {part.first} AS n, * EXCLUDE (source_row) FROM raw_{number}"
+        for number, part in enumerate(parts)
+    )
     connection.execute(f"CREATE OR REPLACE VIEW raw AS {' UNION ALL BY NAME '.join(selects)}")
     return Log(parts, mapping, kind)
 
@@ -97,46 +100,3 @@ def make_reader(connection: duckdb.DuckDBPyConnection, source: Source, header: t
     if source.format == "sequences":
         return SequencesReader(source)
     return DelimitedReader(source, names=header or ratings_header(source))
-
-
-def unparseable_warnings(
-    connection: duckdb.DuckDBPyConnection, log: Log, count: int, first: int | None, used_rating: bool
-) -> list[str]:
-    """What to tell of rows that cannot be read: how many, and where the first stands.
-
-    Args:
-        connection: The scratch database.
-        log: The log.
-        count: How many rows, lost lines aside, are unparseable.
-        first: The number `n` of the first of them.
-        used_rating: Whether ratings have to be numbers.
-    """
-    warnings = []
-    for part in log.parts:
-        if part.lost.count:
-            lines = part.lost.lines
-            at = f"; the first is line {lines[0]:,}: {part.lost.text[:80]!r}" if lines else ""
-            warnings.append(f"{part.reader.source.name}: malformed and dropped: {_lines(part.lost.count)}{at}")
-    if first is None:
-        return warnings
-    part = next(part for part in reversed(log.parts) if part.first <= first)
-    row, line = part.reader.place_of(first - part.first + 1, part.lost)
-    place = f"row {row:,} of {part.reader.source.name}" + (f" (line {line:,})" if line else "")
-    why = _why(connection, log, first, used_rating)
-    warnings.append(f"unparseable and dropped: {count:,} row{'s' * (count != 1)}; the first is {place}: {why}")
-    return warnings
-
-
-def _lines(count: int) -> str:
-    return f"{count:,} line{'s' * (count != 1)}"
-
-
-def _why(connection: duckdb.DuckDBPyConnection, log: Log, number: int, used_rating: bool) -> str:
-    columns = "bad, CAST(time AS VARCHAR), micros, rating"
-    found: tuple[Any, ...] = rows(connection, f"SELECT {columns} FROM judged WHERE n = ?", number)[0]
-    bad, time, micros, rating = found
-    if bad:
-        return "no JSON object"
-    if time is not None and micros is None and log.mapping.time:
-        return f"{log.mapping.time} {time[:40]!r} is no time"
-    return f"{log.mapping.rating} {rating[:40]!r} is no number" if used_rating and rating else "unreadable"

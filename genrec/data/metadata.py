@@ -12,7 +12,7 @@ from genrec.data.lines import JsonLinesReader
 from genrec.data.readers import ParquetReader, Reader, attribute_list
 from genrec.data.reviews import metadata_columns
 from genrec.data.sources import Source, open_source
-from genrec.data.sql import name, one
+from genrec.data.sql import literal, name, one
 from genrec.errors import GenRecError
 from genrec.ids import ATTRIBUTES, INDEX, ITEM_ID, TITLE
 
@@ -44,8 +44,9 @@ def load_metadata(connection: duckdb.DuckDBPyConnection, path: Path, item: str, 
     # Where an item stands twice its first row counts.
     connection.execute(
         f"""
-        CREATE TABLE metadata AS SELECT * EXCLUDE (breaks) FROM all_metadata WHERE {ITEM_ID} IS NOT NULL
-        QUALIFY row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY rowid) = 1
+        CREATE TABLE metadata AS
+        SELECT * EXCLUDE (source_row, breaks) FROM all_metadata WHERE {ITEM_ID} IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY {ITEM_ID} ORDER BY source_row) = 1
         """
     )
     return source
@@ -84,7 +85,7 @@ def _attribute_object(path: Path) -> pa.Table | None:
 def _columns(reader: Reader, item: str) -> dict[str, str]:
     """The metadata table's columns: {name: SQL}."""
     columns, used = metadata_columns(reader) or _guessed_columns(reader, item)
-    taken = {*_RESERVED, "breaks"}
+    taken = {*_RESERVED, "breaks", "source_row"}
     for column in reader.columns:
         if column not in used:
             label = plain_name(column)
@@ -116,6 +117,7 @@ def items_from_log(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> l
         The columns that were kept.
     """
     kept = {}
+    rows = "events JOIN raw USING (n)"
     for column, source in ((TITLE, mapping.title), (ATTRIBUTES, mapping.attributes)):
         if source is None:
             continue
@@ -123,31 +125,58 @@ def items_from_log(connection: duckdb.DuckDBPyConnection, mapping: Mapping) -> l
             connection,
             f"""
             SELECT coalesce(avg(CAST(low <> high AS INTEGER)), 0) FROM (
-                SELECT min({column}) AS low, max({column}) AS high FROM events JOIN raw USING (n)
-                WHERE {column} IS NOT NULL GROUP BY events.item HAVING count(*) > 1)
+                SELECT min({column}) AS low, max({column}) AS high FROM {rows}
+                WHERE {column} IS NOT NULL GROUP BY item_code HAVING count(*) > 1)
             """,
         )
         if differing < 0.5:
             kept[column] = f"arg_min({column}, n) FILTER ({column} IS NOT NULL) AS {column}"
     listed = "".join(f", {expression}" for expression in kept.values())
     connection.execute(
-        f"CREATE TABLE log_items AS SELECT events.item AS code{listed} FROM events JOIN raw USING (n) GROUP BY 1"
+        f"CREATE TABLE log_items AS SELECT item_code AS code{listed} FROM {rows} GROUP BY 1"
         if kept
         else "CREATE TABLE log_items (code INTEGER)"
     )
     return list(kept)
 
 
-def item_table_sql(connection: duckdb.DuckDBPyConnection, from_log: list[str], has_file: bool) -> str:
-    """SQL: the catalogue in index order, item_id first; the file's word goes before the log's."""
-    described = connection.execute("DESCRIBE metadata").fetchall() if has_file else []
-    from_file = [row[0] for row in described if row[0] != ITEM_ID]
-    columns = [f"item_index.id AS {ITEM_ID}"]
-    for column in (TITLE, ATTRIBUTES):
-        sources = [f"metadata.{column}"] * (column in from_file) + [f"log_items.{column}"] * (column in from_log)
-        if sources:
-            columns.append(f"coalesce({', '.join(sources)}) AS {column}")
-    columns += [f"metadata.{name(column)}" for column in from_file if column not in (TITLE, ATTRIBUTES)]
-    joins = f" LEFT JOIN metadata ON metadata.{ITEM_ID} = item_index.id" if has_file else ""
-    joins += " LEFT JOIN log_items USING (code)" if from_log else ""
+def items_sql(
+    connection: duckdb.DuckDBPyConnection, from_log: list[str], has_file: bool, parent: Path | None
+) -> str:
+    """SQL: the catalogue in index order, index and item_id first.
+
+    Where several know a column of an item, a parent dataset's word goes before the file's, and that before the
+    log's.
+
+    Args:
+        connection: Holds `item_index`, `log_items` and, with a file, `metadata`.
+        from_log: The columns of `log_items`.
+        has_file: Whether there is a `metadata` table.
+        parent: The table of items of a dataset that is extended.
+    """
+    joins = ""
+    known: dict[str, dict[str, str]] = {}
+    if parent:
+        known["parent"] = _described(connection, f"read_parquet({literal(str(parent))})")
+        joins += f" LEFT JOIN read_parquet({literal(str(parent))}) AS parent ON parent.{ITEM_ID} = item_index.id"
+    if has_file:
+        known["metadata"] = _described(connection, "metadata")
+        joins += f" LEFT JOIN metadata ON metadata.{ITEM_ID} = item_index.id"
+    if from_log:
+        known["log_items"] = _described(connection, "log_items")
+        joins += " LEFT JOIN log_items USING (code)"
+    columns = [f'item_index.index AS "{INDEX}"', f"item_index.id AS {ITEM_ID}"]
+    every = dict.fromkeys([TITLE, ATTRIBUTES, *(column for table in known.values() for column in table)])
+    for column in every:
+        kinds = {table: kinds[column] for table, kinds in known.items() if column in kinds}
+        if kinds:
+            kind = next(iter(kinds.values()))
+            values = (f"TRY_CAST({table}.{name(column)} AS {kind})" for table in kinds)
+            columns.append(f"coalesce({', '.join(values)}) AS {name(column)}")
     return f"SELECT {', '.join(columns)} FROM item_index{joins} ORDER BY item_index.index"
+
+
+def _described(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """The columns that say something of items, and their types."""
+    found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    return {row[0]: row[1] for row in found if row[0] not in (INDEX, ITEM_ID, "code")}

@@ -5,20 +5,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
-from genrec.data.build import build_sequences, number_roles, user_ids
+from genrec.data.build import USERS, number_roles, sequences_sql, user_groups
 from genrec.data.database import Selection
-from genrec.data.dataset import contents_checksum, save_dataset
+from genrec.data.dataset import contents_checksum, save_info
+from genrec.data.engine import DuckDBEngine
+from genrec.data.extend import load_known, open_parent
 from genrec.data.inputs import resolve
-from genrec.data.job import Job, filter_rows, new_job
-from genrec.data.log import Log, load_log
-from genrec.data.metadata import item_table_sql, items_from_log, load_metadata
+from genrec.data.job import Job
+from genrec.data.local import describe_sources, filter_log, metadata_path, read_log
+from genrec.data.memory import parse_memory
+from genrec.data.metadata import items_from_log, items_sql, load_metadata
+from genrec.data.rules import make_rules
 from genrec.data.sources import Source, open_sources
-from genrec.data.sql import rows, scratch_database
+from genrec.data.sql import scratch_database
+from genrec.data.tables import write_sequences, write_table
 from genrec.data.textfile import check_file
+from genrec.data.ties import TieCounter
 from genrec.files import atomic_folder, check_output
+from genrec.ids import ITEMS_FILE, SEQUENCES_FILE, USERS_FILE
 from genrec.progress import SILENT, Reporter
 
 _STAGES = 5
@@ -34,13 +38,20 @@ def prepare(
     item_col: str | None = None,
     time_col: str | None = None,
     rating_col: str | None = None,
+    order_col: str | None = None,
     query: str | None = None,
     table: str | None = None,
     items: str | Path | None = None,
-    min_count: int = 5,
+    extend: str | Path | None = None,
+    min_count: int | None = None,
     min_rating: float | None = None,
     since: object = None,
     until: object = None,
+    dedupe: str | None = None,
+    ties: str | None = None,
+    seed: int | None = None,
+    strict: bool = False,
+    memory: str | None = None,
     force: bool = False,
     cache: str | Path | None = None,
     reporter: Reporter = SILENT,
@@ -54,98 +65,108 @@ def prepare(
         format: One of `genrec.data.sources.FORMATS`; "auto" tells it from names and contents.
         user_col: The user column's name; None guesses from usual spellings. So too `item_col`, `time_col`,
             `rating_col`; a log may have no time and no rating.
+        order_col: A column of whole numbers that orders rows of one user and time, or all rows of a user where
+            there is no time; None: the rows' position in the source does.
         query: The SQL query whose rows are the log, where the source is a database.
         table: The table that is the log; None: the only one.
         items: A file of item metadata.
-        min_count: k of the k-core filter; 0 and 1 keep everything.
+        extend: A dataset whose users, items and rows are kept, with their indexes, and to which those of the log
+            are added.
+        min_count: k of the k-core filter; 0 and 1 keep everything; None: the extended dataset's, or 5.
         min_rating: Rows rated lower, or not rated, are dropped.
         since: Earliest date or time, inclusive.
         until: Latest date or time, inclusive; a date is its whole day.
+        dedupe: Which of repeated rows count, one of `genrec.data.duplicates.DEDUPE`; None: the extended
+            dataset's, or "exact".
+        ties: How equal times are ordered, one of `genrec.data.order.TIES`; None: the extended dataset's, or
+            "shuffle" for Amazon's and Yelp's files, or "input".
+        seed: Of the shuffle; None: the extended dataset's, or 0.
+        strict: Whether a row that cannot be read, or has no user, item or time, is an error.
+        memory: How much memory sorting and joining may take before they go to disk, "4GB" say; None: half of the
+            machine's.
         force: Whether to replace an existing output.
         cache: Where downloads are kept; None: $GENREC_CACHE or ~/.cache/genrec.
         reporter: Receives progress, notes and warnings.
 
     Returns:
         users, items, interactions, avg_items_per_user, avg_users_per_item, dropped (rows by reason), path; and
-        read, before_k_core, rounds, times, columns, filters, name, sources, items_file, warnings, checksum.
+        read, kept, examples (dropped rows: reason, file, row, line, text), before_k_core, rounds, times, ties,
+        columns, filters, name, sources, items_file, parent, warnings, checksum.
 
     Raises:
         GenRecError: An input is missing or damaged, a column cannot be found, or nothing is left.
     """
     output = Path(output)
     check_output(output, force)
-    job = new_job(min_count, min_rating, since, until)
-    wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col}
+    parent = open_parent(extend) if extend else None
+    rules = make_rules(
+        min_count=min_count,
+        min_rating=min_rating,
+        since=since,
+        until=until,
+        dedupe=dedupe,
+        ties=ties,
+        seed=seed,
+        strict=strict,
+        parent=parent.info if parent else {},
+    )
+    limit = parse_memory(memory)
+    wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col, "order": order_col}
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     beside = output.absolute().parent
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
         work = Path(folder)
-        inputs = resolve(named, format, Selection(query, table), Path(cache) if cache else None, work, reporter)
-        metadata_path = Path(items) if items else inputs.items
-        if metadata_path:
-            check_file(metadata_path)
-        with reporter.task("Preparing", _STAGES) as task, scratch_database(work) as connection:
+        selection = Selection(query, table, limit)
+        inputs = resolve(named, format, selection, Path(cache) if cache else None, work, reporter)
+        about_items = metadata_path(inputs, items)
+        if about_items:
+            check_file(about_items)
+        with reporter.task("Preparing", _STAGES) as task, scratch_database(work, limit) as connection:
             task.advance(0, stage="reading")
+            engine = DuckDBEngine(connection)
+            load_known(engine, parent)
             opened = open_sources(inputs.paths, inputs.format, work)
-            log = load_log(connection, opened, inputs.header, wanted, inputs.format)
+            log, job = read_log(engine, opened, inputs, wanted, rules, parent)
             # Before the long work, so that a wrong file of metadata shows early.
-            metadata = load_metadata(connection, metadata_path, log.mapping.item, work) if metadata_path else None
-            filter_rows(connection, log, job, task)
+            metadata = load_metadata(connection, about_items, log.mapping.item, work) if about_items else None
+            filter_log(engine, log, job, task)
             task.advance(stage="items")
-            table = _item_table(connection, log, metadata, job)
+            items_query = _catalogue(engine, job, metadata)
             task.advance(stage="writing")
-            about = {
-                "name": inputs.name,
-                "format": log.format,
-                "database": inputs.database,
-                "sources": [source.describe() for source in opened],
-                "items_file": metadata.describe() if metadata else None,
-            }
-            info = _write(connection, table, output, force, job, about | {"columns": log.mapping.as_dict()})
+            about = describe_sources(opened, inputs, metadata)
+            info = _write(engine, items_query, output, force, job, about)
     # Only now: an error says in one line what there is to say.
     for warning in job.warnings:
         reporter.warn(warning)
     return _result(info, output)
 
 
-def _item_table(connection: duckdb.DuckDBPyConnection, log: Log, metadata: Source | None, job: Job) -> pa.Table:
-    """Number users and items; the catalogue with what is known of its items."""
-    number_roles(connection)
+def _catalogue(engine: DuckDBEngine, job: Job, metadata: Source | None) -> str:
+    """Number users and items; SQL: the catalogue with what is known of its items."""
+    number_roles(engine)
     if metadata:
-        items, matched = rows(connection, _MATCHED)[0]
+        items, matched = engine.rows(_MATCHED)[0]
         if not matched:
             hint = "check that both name items alike"
             job.warnings.append(f"{metadata.name} knows none of the log's {items:,} items; {hint}")
-    from_log = items_from_log(connection, log.mapping)
-    return connection.sql(item_table_sql(connection, from_log, metadata is not None)).to_arrow_table()
+    from_log = items_from_log(engine.connection, job.mapping)
+    return items_sql(engine.connection, from_log, metadata is not None, job.parent.items if job.parent else None)
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection,
-    items: pa.Table,
-    output: Path,
-    force: bool,
-    job: Job,
-    about: dict[str, Any],
+    engine: DuckDBEngine, items: str, output: Path, force: bool, job: Job, about: dict[str, object]
 ) -> dict[str, Any]:
     """Write the dataset; returns what dataset.json says."""
-    users = user_ids(connection)
-    sequences, times = build_sequences(connection, len(users), job.times is not None)
-    count = len(sequences.items)
-    known = {
-        **about,
-        "avg_items_per_user": count / len(users),
-        "avg_users_per_item": count / items.num_rows,
-        "filters": job.asked,
-        "times": job.times,
-        "read": job.read,
-        "dropped": job.dropped,
-        "before_k_core": job.before,
-        "rounds": job.rounds,
-        "warnings": job.warnings,
-    }
+    ties = TieCounter()
     with atomic_folder(output, force) as folder:
-        return save_dataset(folder, users, items, sequences, times, **known)
+        users = write_table(folder / USERS_FILE, engine.batches(USERS))
+        catalogue = write_table(folder / ITEMS_FILE, engine.batches(items))
+        groups = user_groups(engine.batches(sequences_sql(job.ties)), job.has_time)
+        count = write_sequences(folder / SEQUENCES_FILE, ties.watch(groups), job.has_time)
+        averages = {"avg_items_per_user": count / users, "avg_users_per_item": count / catalogue}
+        counts = {"users": users, "items": catalogue, "interactions": count, **averages}
+        about["ties"] = job.ties.describe(ties.share if job.has_time else None)
+        return save_info(folder, **counts, **job.describe(), **about)
 
 
 def _result(info: dict[str, Any], output: Path) -> dict[str, Any]:

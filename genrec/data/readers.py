@@ -19,6 +19,10 @@ LIST_TYPE = re.compile(r"(\[\]|\[\d+\])$")
 """DuckDB's list and array types: VARCHAR[], INTEGER[3]."""
 
 
+TEXTS = 3
+"""How many of the lost lines are kept to be shown."""
+
+
 @dataclass(frozen=True)
 class Lost:
     """Lines that the format's own rules leave unreadable, so that they are in no relation."""
@@ -26,8 +30,8 @@ class Lost:
     count: int = 0
     lines: tuple[int, ...] = ()
     """Where they stand in the file, from 1, ascending; the first thousand."""
-    text: str = ""
-    """The first of them."""
+    texts: tuple[str, ...] = ()
+    """What stands in the first of them."""
     exact: bool = True
     """Whether `lines` tells where all of them stand."""
 
@@ -55,7 +59,13 @@ class Reader(Protocol):
         """The DuckDB type of `value`."""
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
-        """Create `table` from `SELECT {select} FROM {relation}`; no value of its columns `keys` spans lines.
+        """Create `table`: `SELECT {select} FROM {relation}` and `source_row`, the rows' numbers from 0.
+
+        Args:
+            connection: The scratch database.
+            table: The name.
+            select: The columns.
+            keys: Those of them that no line but their own should be in.
 
         Raises:
             GenRecError: The file is damaged as a whole.
@@ -106,30 +116,49 @@ class ParquetReader:
         return row, None
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
-        """Create `table` from the relation."""
+        """Create a view on the file, which is as quick to read as a copy of it would be."""
+        numbered = f"{self.relation.removesuffix(')')}, file_row_number = true)"
         try:
-            connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {select} FROM {self.relation}")
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {table} AS SELECT file_row_number AS source_row, {select} FROM {numbered}"
+            )
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise GenRecError(f"{self.source.path} is a damaged Parquet file; write it again") from error
         return Lost()
 
 
+def create_table(connection: duckdb.DuckDBPyConnection, table: str, select: str, relation: str) -> None:
+    """Create `table_rows` from a relation, and the view `table` of it with the number of each row."""
+    stored = name(f"{table}_rows")
+    connection.execute(f"CREATE OR REPLACE TABLE {stored} AS SELECT {select} FROM {relation}")
+    # A table's rowid is its insertion order, which is the file's: a number column would only cost memory.
+    connection.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT rowid AS source_row, * FROM {stored}")
+
+
 def mapped_columns(reader: Reader, mapping: Mapping) -> str:
     """SQL: the mapped columns of a log under their common names, to stand after SELECT.
 
-    These are bad, user, item (text), time (text, a number or a TIMESTAMPTZ), rating, title, attributes, breaks.
+    These are bad, user_id, item_id (text), time (text, a number or a TIMESTAMPTZ), rating, position, title,
+    attributes, breaks.
     """
     columns = {
         "bad": reader.malformed,
-        "user": _text(reader, mapping.user),
-        "item": _text(reader, mapping.item),
+        "user_id": _text(reader, mapping.user),
+        "item_id": _text(reader, mapping.item),
         "time": time_value(reader, mapping.time),
         "rating": _text(reader, mapping.rating),
+        "position": _whole(reader, mapping.order),
         "title": _text(reader, mapping.title),
         "attributes": attribute_list(reader, mapping.attributes),
         "breaks": reader.breaks,
     }
     return ", ".join(f"{expression} AS {name(alias)}" for alias, expression in columns.items())
+
+
+def _whole(reader: Reader, column: str | None) -> str:
+    """SQL: a column of whole numbers."""
+    text = f"trim({_text(reader, column)})"
+    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN TRY_CAST({text} AS BIGINT) END"
 
 
 def _text(reader: Reader, column: str | None) -> str:

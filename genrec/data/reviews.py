@@ -92,7 +92,7 @@ def map_log(
         )
     if shape is None:
         return source.format, map_interactions(columns, source.name, **wanted)
-    own = {role: getattr(shape, role) for role in wanted}
+    own = {role: getattr(shape, role, None) for role in wanted}
     own["rating"] = shape.rating if shape.rating in columns else None
     mapping = map_interactions(columns, source.name, **{role: wanted[role] or own[role] for role in wanted})
     # A review's title is not the item's.

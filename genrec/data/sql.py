@@ -11,15 +11,15 @@ from genrec.errors import GenRecError
 
 
 @contextmanager
-def scratch_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB database in a file of `folder`, which spills there too.
+def scratch_database(folder: Path, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB database in a file of `folder`, which spills there too, beyond `memory` bytes.
 
     Raises:
         GenRecError: DuckDB failed in a way that the readers did not foresee.
     """
     connection = duckdb.connect(str(folder / "scratch.duckdb"))
     try:
-        connection.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        bound_memory(connection, folder / "spill", memory)
         connection.execute("SET TimeZone = 'UTC'")
         # Input order decides between equal timestamps, so no operator may shuffle rows on their way into a table.
         connection.execute("SET preserve_insertion_order = true")
@@ -34,6 +34,12 @@ def scratch_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise GenRecError(f"the data could not be read or sorted: {first_line(error)}") from error
     finally:
         connection.close()
+
+
+def bound_memory(connection: duckdb.DuckDBPyConnection, spill: Path, memory: int) -> None:
+    """Let a connection use at most `memory` bytes, and a folder for what does not fit."""
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    connection.execute(f"SET memory_limit = '{memory}B'")
 
 
 def literal(text: str) -> str:

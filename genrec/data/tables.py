@@ -3,9 +3,10 @@
 Only pyarrow and numpy are imported: `genrec recommend BUNDLE USER` passes through here, a second in all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,17 +14,13 @@ import pyarrow.parquet as pq
 
 from genrec.errors import GenRecError
 from genrec.ids import (
-    INDEX,
     ITEMS,
-    ITEMS_FILE,
     SEQUENCES_FILE,
     TIMESTAMPS,
     USER,
-    USER_ID,
-    USERS_FILE,
 )
 
-_GROUP_USERS = 10_000
+GROUP_USERS: Final = 10_000
 """Users in one row group of sequences.parquet: few enough that reading one user's history is quick."""
 
 
@@ -50,6 +47,20 @@ class Sequences:
         if not 1 <= user < len(self.offsets):
             raise IndexError(f"user {user} is not in 1..{len(self.offsets) - 1}")
         return self.items[self.offsets[user - 1] : self.offsets[user]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Successive users' items, oldest first."""
+
+    first: int
+    """The index of the first user."""
+    lengths: np.ndarray
+    """int64 [users]: each user's number of items."""
+    items: np.ndarray
+    """int32 [interactions]."""
+    times: np.ndarray | None = None
+    """int64 [interactions]: UTC microseconds, where they are known."""
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -107,39 +118,32 @@ def damaged(path: Path, error: Exception) -> GenRecError:
     return GenRecError(f"{path} is damaged or no Parquet file ({error}); make {path.parent} anew or copy it again")
 
 
-def write_tables(
-    folder: Path,
-    user_ids: pa.Array,
-    items: pa.Table,
-    sequences: Sequences,
-    timestamps: np.ndarray | None = None,
-) -> None:
-    """Write the three tables; equal contents give equal bytes.
+def write_table(path: Path, batches: pa.RecordBatchReader) -> int:
+    """Write a table as it comes, one batch a row group; returns its number of rows."""
+    count = 0
+    with pq.ParquetWriter(path, batches.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            count += batch.num_rows
+    return count
 
-    Args:
-        folder: An existing folder.
-        user_ids: string [users], in index order.
-        items: [items] rows in index order, `item_id` first, without the index, which is added here.
-        sequences: Every user's items.
-        timestamps: int64 [interactions], UTC microseconds beside `sequences.items`, if they are known.
+
+def write_sequences(path: Path, groups: Iterable[Group], has_time: bool) -> int:
+    """Write `sequences.parquet` as it comes, one group a row group; returns the number of interactions.
+
+    A list array's 32-bit offsets could not span a large log.
     """
-    count = len(user_ids)
-    users = pa.table({INDEX: pa.array(np.arange(1, count + 1, dtype=np.int32)), USER_ID: user_ids})
-    pq.write_table(users, folder / USERS_FILE)
-    items = items.add_column(0, INDEX, pa.array(np.arange(1, items.num_rows + 1, dtype=np.int32)))
-    pq.write_table(items, folder / ITEMS_FILE)
+    count = 0
     schema = {USER: pa.int32(), ITEMS: pa.list_(pa.int32())}
-    if timestamps is not None:
+    if has_time:
         schema[TIMESTAMPS] = pa.list_(pa.int64())
-    with pq.ParquetWriter(folder / SEQUENCES_FILE, pa.schema(schema)) as writer:
-        # Written by parts: a list array's 32-bit offsets could not span all interactions of a large log.
-        for first in range(0, count, _GROUP_USERS):
-            last = min(first + _GROUP_USERS, count)
-            offsets = sequences.offsets[first : last + 1]
-            part = slice(offsets[0], offsets[-1])
-            places = pa.array((offsets - offsets[0]).astype(np.int32))
-            columns = [pa.array(np.arange(first + 1, last + 1, dtype=np.int32))]
-            columns.append(pa.ListArray.from_arrays(places, pa.array(sequences.items[part], pa.int32())))
-            if timestamps is not None:
-                columns.append(pa.ListArray.from_arrays(places, pa.array(timestamps[part], pa.int64())))
+    with pq.ParquetWriter(path, pa.schema(schema)) as writer:
+        for group in groups:
+            places = pa.array(np.concatenate([[0], np.cumsum(group.lengths)]).astype(np.int32))
+            users = np.arange(group.first, group.first + len(group.lengths), dtype=np.int32)
+            columns = [pa.array(users), pa.ListArray.from_arrays(places, pa.array(group.items, pa.int32()))]
+            if has_time:
+                columns.append(pa.ListArray.from_arrays(places, pa.array(group.times, pa.int64())))
             writer.write_table(pa.Table.from_arrays(columns, schema=writer.schema))
+            count += len(group.items)
+    return count

@@ -105,14 +105,45 @@ def find_row(path: Path, row: int, skip: Collection[int]) -> tuple[int, int]:
         Its number among the lines that are not blank, and among all lines; all from 1.
     """
     filled = number = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+    for chunk in whole_lines(path):
+        lines = chunk.count(b"\n")
+        skipped = sum(number < line <= number + lines for line in skip)
+        if lines - skipped < row and not _blank_lines(chunk):  # the row is in no such chunk
+            filled, number, row = filled + lines, number + lines, row - lines + skipped
+            continue
+        for line in chunk.splitlines(keepends=True):
+            number += 1
             if line.strip(b" \r\n"):
                 filled += 1
                 row -= number not in skip
                 if row == 0:
-                    break
+                    return filled, number
     return filled, number
+
+
+def unreadable_lines(path: Path, longest: int, most: int) -> list[tuple[int, bytes]]:
+    """The first `most` lines, with their numbers from 1, that are no UTF-8 or longer than `longest` bytes."""
+    found: list[tuple[int, bytes]] = []
+    number = 0
+    for chunk in whole_lines(path):
+        if len(chunk) <= longest and _is_utf8(chunk):
+            number += chunk.count(b"\n")
+            continue
+        for line in chunk.splitlines(keepends=True):
+            number += 1
+            if len(line) > longest or not _is_utf8(line):
+                found.append((number, line))
+                if len(found) == most:
+                    return found
+    return found
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:

@@ -53,7 +53,7 @@ def test_json(log, tmp_path):
     )
     assert result["dropped"]["missing_item"] == result["dropped"]["unparseable"] == 1
     assert sum(result["dropped"].values()) + result["interactions"] == result["read"]
-    assert "Warning: unparseable and dropped: 1 row; the first is row 5 of log.csv (line 6)" in done.stderr
+    assert "Warning: unparseable and dropped: 1 row; the first is log.csv line 6" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert load_dataset(out).checksum == result["checksum"]
     assert _listing(tmp_path) == ["data", "log.csv"]
@@ -80,7 +80,8 @@ def test_options_reach_the_library(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["interactions"] == 3
-    assert result["filters"] == {"min_count": 0, "min_rating": 3.0, "since": "2019-01-02", "until": "2019-01-05"}
+    filters = {"min_count": 0, "min_rating": 3.0, "since": "2019-01-02", "until": "2019-01-05"}
+    assert result["filters"] == filters | {"dedupe": "exact"}
     assert (result["dropped"]["below_rating"], result["dropped"]["outside_dates"]) == (2, 2)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genrec.data.dataset import save_dataset
 from genrec.data.tables import Sequences
+from tests.helpers import save_dataset
 
 
 def sequences(*users: list[int]) -> Sequences:
@@ -27,7 +27,7 @@ def small_dataset(folder: Path) -> Path:
         }
     )
     data = sequences([1, 2, 3], [2], [4, 4])
-    save_dataset(folder, pa.array(["u1", "u 2", "007"]), items, data, np.arange(6), name="small")
+    save_dataset(folder, ["u1", "u 2", "007"], items, data, np.arange(6))
     return folder
 
 

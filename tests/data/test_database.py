@@ -169,7 +169,7 @@ def test_batches_are_streamed(tmp_path):
     )
     connection.commit()
     connection.close()
-    with connectors.connect("sqlite", str(tmp_path / "x.db"), "x") as opened:
+    with connectors.connect("sqlite", str(tmp_path / "x.db"), "x", 1 << 30) as opened:
         from genrec.progress import SILENT
 
         with SILENT.task("x") as task:

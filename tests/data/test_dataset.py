@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from genrec.data.catalogue import Catalogue
-from genrec.data.dataset import load_dataset, read_sequences, save_dataset
-from genrec.data.tables import Sequences, write_tables
+from genrec.data.dataset import load_dataset, read_sequences
+from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from tests.data.helpers import small_dataset
+from tests.helpers import save_dataset
 
 
 @pytest.fixture
@@ -48,10 +49,8 @@ def test_many_row_groups(folder, tmp_path):
     lengths = np.arange(users) % 4 + 1
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     data = Sequences(np.arange(offsets[-1], dtype=np.int32) % 4 + 1, offsets)
-    ids = pq.read_table(folder / "users.parquet").column("user_id").combine_chunks()
     items = pq.read_table(folder / "items.parquet").drop(["index"])
-    names = np.array([f"u{number}" for number in range(users)])
-    write_tables(tmp_path, type(ids).from_pandas(names), items, data)
+    save_dataset(tmp_path, [f"u{number}" for number in range(users)], items, data)
     again = read_sequences(tmp_path)
     assert (again.items == data.items).all()
     assert (again.offsets == data.offsets).all()
@@ -143,5 +142,5 @@ def test_damaged_tables_without_checksums(folder):
 def test_a_column_called_item_does_not_hide_the_id(tmp_path):
     (tmp_path / "d").mkdir()
     items = pa.table({"item_id": ["a", "b"], "item": ["x", "y"], "title": ["A", "B"]})
-    save_dataset(tmp_path / "d", pa.array(["u"]), items, Sequences(np.array([1, 2], np.int32), np.array([0, 2])))
+    save_dataset(tmp_path / "d", ["u"], items, Sequences(np.array([1, 2], np.int32), np.array([0, 2])))
     assert Catalogue(tmp_path / "d").item_rows([2]) == [{"item": "b", "title": "B"}]

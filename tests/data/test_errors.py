@@ -31,10 +31,13 @@ def test_malformed_csv_lines_are_counted(shop):
     assert result["read"] == 6
     assert result["dropped"]["unparseable"] == 4
     assert read_back(shop.out) == {"u1": ["i1"], "u4": ["i4"]}
-    malformed, unparseable = result["warnings"]
-    assert "3 lines" in malformed
-    assert "line 3: 'u1,i2'" in malformed
-    assert "row 3 of log.csv (line 4): timestamp 'soon' is no time" in unparseable
+    assert [(one["line"], one["row"], one["text"]) for one in result["examples"]] == [
+        (3, None, "malformed: 'u1,i2'"),
+        (4, 3, "timestamp 'soon' is no time"),
+        (5, None, "malformed: 'u3,i1,2,3,4'"),
+    ]
+    (warning,) = result["warnings"]
+    assert warning == "unparseable and dropped: 4 rows; the first is log.csv line 3: malformed: 'u1,i2'"
 
 
 def test_an_open_quote_costs_its_own_line_only(shop):
@@ -43,7 +46,21 @@ def test_an_open_quote_costs_its_own_line_only(shop):
     assert result["read"] == 5
     assert result["dropped"]["unparseable"] == 1
     assert len(read_back(shop.out)) == 4
-    assert "line 3" in result["warnings"][0]
+    assert result["examples"][0]["line"] == 3
+
+
+def test_lines_are_those_of_the_file_after_an_open_quote(shop):
+    lines = ["u1,i1,1", 'u9,"i3,12', "u2", 'u3,"i3",3', 'u8,"i,1', "u4,i4,soon", "u5", "u6,i6,6"]
+    result = shop.prepare(("log.csv", HEADER + "\n".join(lines)))
+    assert result["dropped"]["unparseable"] == 5
+    assert [one["line"] for one in result["examples"]] == [3, 4, 6]
+    assert shop.prepare(("log.csv", HEADER + 'u1,i1,1\nu9,"i3,12\nu2\nu,i,x\n'))["examples"][-1]["line"] == 5
+
+
+def test_a_line_break_in_an_id(shop):
+    result = shop.prepare(("log.csv", HEADER + '"u\n1","i\n2",1\nu2,i,2\n'))
+    assert read_back(shop.out) == {"u\n1": ["i\n2"], "u2": ["i"]}
+    assert result["read"] == 2
 
 
 def test_values_of_several_lines_are_one_row(shop):
@@ -70,6 +87,7 @@ def test_bytes_that_are_no_utf8_are_counted(shop):
     assert result["dropped"]["unparseable"] == 1
     result = shop.prepare(("log.jsonl", b'{"user":"\xe9","item":"i","ts":1}\n{"user":"u","item":"i","ts":1}\n'))
     assert (result["read"], result["dropped"]["unparseable"]) == (2, 1)
+    assert result["examples"][0]["line"] == 1
 
 
 def test_broken_json_lines_are_counted(shop):
@@ -86,13 +104,14 @@ def test_broken_json_lines_are_counted(shop):
     assert result["read"] == 6
     assert result["dropped"]["unparseable"] == 3
     assert result["dropped"]["missing_item"] == 1
-    assert "row 2 of log.jsonl (line 3): no JSON object" in result["warnings"][0]
+    assert [(one["row"], one["line"]) for one in result["examples"]] == [(2, 3), (3, 4), (4, 5), (5, 6)]
+    assert result["warnings"] == ["unparseable and dropped: 3 rows; the first is log.jsonl line 3: no JSON object"]
 
 
 def test_the_place_is_that_of_the_right_file(shop):
     second = HEADER + "\nx\nu,i,2\nu,i,never\n"
     result = shop.prepare(("a.csv", HEADER + "u,i,1\n"), ("b.csv", second))
-    assert "row 3 of b.csv (line 5)" in result["warnings"][-1]
+    assert [(one["file"], one["line"]) for one in result["examples"]] == [("b.csv", 3), ("b.csv", 5)]
 
 
 def test_ratings(shop):
@@ -101,7 +120,8 @@ def test_ratings(shop):
     assert read_back(shop.out) == {"u": ["a", "f"]}
     assert result["dropped"]["below_rating"] == 2
     assert result["dropped"]["unparseable"] == 2
-    assert "rating 'x' is no number" in result["warnings"][-1]
+    shown = [(one["reason"], one["text"]) for one in result["examples"] if one["reason"] != "below_rating"]
+    assert shown == [("unparseable", "rating 'x' is no number"), ("unparseable", "rating 'nan' is no number")]
     result = shop.prepare(("log.csv", text))  # ratings that nobody asks for may be anything
     assert result["interactions"] == 6
 

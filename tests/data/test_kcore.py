@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from genrec.data.engine import DuckDBEngine
+from genrec.data.extend import load_known
 from genrec.data.kcore import k_core
 from genrec.data.prepare import prepare
 from genrec.errors import GenRecError
@@ -30,13 +32,24 @@ def brute_force(events, k):
 @given(EVENTS, st.integers(0, 4))
 def test_is_the_brute_force_core(events, k):
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE events (user INTEGER, item INTEGER)")
+        engine = DuckDBEngine(connection)
+        load_known(engine, None)
+        connection.execute("CREATE TABLE events (user_code INTEGER, item_code INTEGER)")
         connection.executemany("INSERT INTO events VALUES (?, ?)", events)
-        rounds = k_core(connection, "events", k)
-        left = connection.execute("SELECT * FROM events").fetchall()
-        assert sorted(left) == sorted(brute_force(events, k))
-        assert k_core(connection, "events", k) == (1 if k > 1 else 0)  # a fixed point: one round finds nothing
+        rounds = _core(engine, k)
+        assert sorted(engine.rows("SELECT * FROM events")) == sorted(brute_force(events, k))
+        assert _core(engine, k) == (1 if k > 1 else 0)  # a fixed point: one round finds nothing
         assert (rounds == 0) == (k <= 1)
+
+
+def _core(engine, k):
+    """Leave the core in `events`."""
+    for role in ("user", "item"):
+        engine.table(f"{role}_codes", f"SELECT DISTINCT {role}_code AS code FROM events")
+    rounds = k_core(engine, k)
+    kept = "user_code IN (FROM kept_user) AND item_code IN (FROM kept_item)"
+    engine.table("events", f"SELECT * FROM events WHERE {kept}")
+    return rounds
 
 
 def test_counts_rows_not_pairs(shop):

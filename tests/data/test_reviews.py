@@ -86,7 +86,7 @@ def test_python_lines_are_data(shop, tmp_path, recwarn):
     result = shop.prepare(("reviews.json", good + evil + deep + long + other))
     assert read_back(shop.out) == {"Aé\\/": ["i"]}
     assert (result["read"], result["dropped"]["unparseable"]) == (6, 5)
-    assert "row 2 of reviews.json (line 2)" in result["warnings"][0]
+    assert [one["line"] for one in result["examples"]] == [2, 3, 4]
     assert not (tmp_path / "made").exists()
     assert not recwarn.list
 

@@ -50,7 +50,8 @@ def test_no_time(shop, bad):
     result = shop.prepare(("log.csv", f"user,item,ts\nu,i,{NEW_YEAR}\nu,j,{bad}\n"))
     assert result["dropped"]["unparseable"] == 1
     (warning,) = result["warnings"]
-    assert f"row 2 of log.csv (line 3): ts '{bad}' is no time" in warning
+    assert f"log.csv line 3: ts '{bad}' is no time" in warning
+    assert (result["examples"][0]["row"], result["examples"][0]["line"]) == (2, 3)
     assert shop.notes.warnings == [warning]
 
 
