@@ -1,6 +1,5 @@
 """`prepare`: from an interaction log to a dataset, with every row accounted for."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from genrec.data.sources import Source, open_sources
 from genrec.data.sql import rows, scratch_database
 from genrec.data.textfile import check_file
 from genrec.files import atomic_folder, check_output
+from genrec.leftovers import work_folder
 from genrec.progress import SILENT, Reporter
 
 _STAGES = 5
@@ -77,9 +77,7 @@ def prepare(
     job = new_job(min_count, min_rating, since, until)
     wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col}
     named = [sources] if isinstance(sources, str | Path) else list(sources)
-    beside = output.absolute().parent
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
-        work = Path(folder)
+    with work_folder(output) as work:
         inputs = resolve(named, format, Selection(query, table), Path(cache) if cache else None, work, reporter)
         metadata_path = Path(items) if items else inputs.items
         if metadata_path:
