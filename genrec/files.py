@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +11,19 @@ from typing import Any
 
 from genrec.errors import GenRecError, OutputExistsError
 from genrec.ids import FORMAT_VERSION
+from genrec.leftovers import OLD, PARTIAL, claim, clear_leftovers
 
 
 def check_output(path: Path, force: bool) -> None:
-    """Refuse an output that exists, unless `force`; call it before the long work starts.
+    """Clear what killed processes left of an output, and refuse one that exists, unless `force`.
+
+    Call it before the long work starts.
 
     Raises:
         OutputExistsError: `path` exists and `force` is false.
-        GenRecError: `path` cannot be created.
+        GenRecError: `path` cannot be created, or another thread is writing it.
     """
+    clear_leftovers(path)
     if os.path.lexists(path) and not force:
         raise OutputExistsError(path)
     parent = path.absolute().parent
@@ -29,7 +32,8 @@ def check_output(path: Path, force: bool) -> None:
     except OSError as error:
         raise GenRecError(f"cannot create the folder {parent} for the output: {error.strerror}") from error
     try:
-        os.rmdir(tempfile.mkdtemp(dir=parent))  # noqa: PTH106
+        with claim(path, PARTIAL) as probe:
+            probe.mkdir()
     except OSError as error:
         raise GenRecError(f"cannot write into {parent}: {error.strerror}; choose another output") from error
 
@@ -40,26 +44,23 @@ def atomic_folder(path: Path, force: bool = False) -> Iterator[Path]:
 
     Raises:
         OutputExistsError: `path` exists and `force` is false.
+        GenRecError: `path` cannot be created, or another thread is writing it.
     """
     check_output(path, force)
-    temporary = path.absolute().parent / f".{path.name}.{os.getpid()}.partial"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
+    with claim(path, PARTIAL) as temporary:
+        temporary.mkdir()
         yield temporary
-        replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        sync_tree(temporary)
+        _replace(temporary, path)
 
 
-def replace(new: Path, path: Path) -> None:
-    """Move `new` to `path`, deleting what stood there only once `new` has its place."""
-    old = path.absolute().parent / f".{path.name}.{os.getpid()}.old"
-    remove(old)
-    if os.path.lexists(path):
-        path.rename(old)
-    new.rename(path)
-    remove(old)
+def _replace(new: Path, path: Path) -> None:
+    """Move `new` to `path`; the claim's end deletes what stood there, or puts it back if `new` did not come."""
+    with claim(path, OLD) as old:
+        if os.path.lexists(path):
+            path.rename(old)
+        new.rename(path)
+        _sync(path.absolute().parent)
 
 
 def remove(path: Path) -> None:
@@ -72,13 +73,35 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that is renamed to `path` when the block ends without an error."""
-    temporary = path.absolute().parent / f".{path.name}.{os.getpid()}.partial"
-    try:
+    """Yield a temporary path that is renamed to `path` when the block ends without an error.
+
+    Raises:
+        GenRecError: Another thread is writing the file.
+    """
+    with claim(path, PARTIAL) as temporary:
         yield temporary
+        sync_tree(temporary)
         temporary.replace(path)
+
+
+def sync_tree(path: Path) -> None:
+    """Wait until the disk has a file, or a folder with all in it; renamed earlier, a power cut could empty it."""
+    for found in (*path.rglob("*"), path):
+        _sync(found)
+
+
+def _sync(path: Path) -> None:
+    if os.name != "posix":
+        return  # Windows syncs neither folders nor what was opened for reading
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        # Some network file systems cannot sync folders.
+        if not path.is_dir():
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def write_json(path: Path, content: Any) -> None:

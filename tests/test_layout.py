@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "ids", "files", "folders", "progress", "config", "device", "scoring"},
+    {"errors", "ids", "leftovers", "files", "folders", "progress", "config", "device", "scoring"},
     {"data", "indexing", "model", "decoding", "histories"},
     {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},
 ]

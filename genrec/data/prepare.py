@@ -1,6 +1,5 @@
 """`prepare`: from an interaction log to a dataset, with every row accounted for."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from genrec.data.textfile import check_file
 from genrec.data.ties import TieCounter
 from genrec.files import atomic_folder, check_output
 from genrec.ids import ITEMS_FILE, SEQUENCES_FILE, USERS_FILE
+from genrec.leftovers import work_folder
 from genrec.progress import SILENT, Reporter
 
 _STAGES = 5
@@ -113,9 +113,7 @@ def prepare(
     limit = parse_memory(memory)
     wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col, "order": order_col}
     named = [sources] if isinstance(sources, str | Path) else list(sources)
-    beside = output.absolute().parent
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".work", dir=beside) as folder:
-        work = Path(folder)
+    with work_folder(output) as work:
         selection = Selection(query, table, limit)
         inputs = resolve(named, format, selection, Path(cache) if cache else None, work, reporter)
         about_items = metadata_path(inputs, items)

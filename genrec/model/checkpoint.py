@@ -74,9 +74,10 @@ def finish_run(folder: Path, model: GenRecForConditionalGeneration, **info: Any)
     """Write the weights and declare the run finished; `info` is added to run.json, whose content is returned."""
     model.save_pretrained(folder)
     shutil.copymode(folder / CONFIG_FILE, folder / WEIGHTS_FILE)  # safetensors writes for the owner alone
-    kept = [path.name for path in folder.iterdir() if path.is_file() and path.name not in (RUN_FILE, METRICS_FILE)]
+    # Hidden files are what a start that was killed left behind.
+    kept = {path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")}
     content = {**read_json(folder / RUN_FILE), "status": FINISHED, **info}
-    content["files"] = describe_files(folder, sorted(kept))
+    content["files"] = describe_files(folder, sorted(kept - {RUN_FILE, METRICS_FILE}))
     write_json(folder / RUN_FILE, content)
     return content
 

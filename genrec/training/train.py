@@ -15,6 +15,7 @@ from genrec.errors import GenRecError
 from genrec.files import atomic_folder, check_output, read_json
 from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
+from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def run_phases(
     output = Path(output)
     given = collect_settings(preset, Path(config) if config else None, settings, seed)
     data = load_dataset(dataset)
+    clear_leftovers(output)  # before asking what is there: it may put a run back
     resuming = resume and output.exists()
     pretrained: Run | None = None
     if resuming:

@@ -14,7 +14,9 @@ from transformers import BartConfig, BartForConditionalGeneration, BartTokenizer
 
 import genrec
 from genrec.errors import GenRecError
-from genrec.model.checkpoint import load_run
+from genrec.ids import RUN_FILE
+from genrec.leftovers import OLD, PARTIAL, hidden_name
+from genrec.model.checkpoint import finish_run, load_run
 from tests.helpers import write_dataset
 
 QUICK = {
@@ -127,6 +129,17 @@ def test_resuming_with_other_settings_is_refused_and_a_finished_run_is_left_alon
     assert genrec.train(dataset, tmp_path / "run", resume=True) == first
     with pytest.raises(GenRecError, match="--force"):
         genrec.train(dataset, tmp_path / "run", settings=QUICK)
+
+
+def test_what_killed_starts_left_is_cleared(dataset, tmp_path):
+    run, nobody = tmp_path / "run", 99_999_999  # no system has PIDs that high
+    first = genrec.train(dataset, run, settings=QUICK)
+    hidden_name(run / RUN_FILE, PARTIAL, nobody).touch()
+    finish_run(run, load_run(run).model)
+    load_run(run)
+    run.rename(hidden_name(run, OLD, nobody))
+    assert genrec.train(dataset, run, resume=True) == first
+    assert [path.name for path in (*tmp_path.iterdir(), *run.iterdir()) if path.name.startswith(".")] == []
 
 
 def test_items_that_training_never_shows_have_zero_id_rows(tmp_path):
