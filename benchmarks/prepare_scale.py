@@ -75,7 +75,7 @@ def measure_size(arguments: argparse.Namespace, rows: int, memory: list[str]) ->
     genrec: list[Run] = []
     pandas: list[Run] = []
     for number in range(arguments.repeats):
-        clear(arguments.folder)
+        clear(ours, theirs)
         genrec.append(measure(own, ours))
         if genrec[-1].status:
             raise SystemExit(f"genrec prepare failed on {rows:,} rows: {genrec[-1].errors[-2000:]}")
@@ -85,16 +85,17 @@ def measure_size(arguments: argparse.Namespace, rows: int, memory: list[str]) ->
                 print(f"pandas failed on {rows:,} rows: {pandas[-1].errors[-500:]}", file=sys.stderr)
             elif number == 0:
                 found["equal"] = apart(same_tables, ours, theirs)
-    clear(arguments.folder)
+    clear(ours, theirs)
     result = json.loads(genrec[0].printed)
     found["counts"] = {key: result[key] for key in ("users", "items", "interactions", "rounds")}
     return found | {"genrec": summary(genrec), "pandas": summary(pandas)} | compare(genrec, pandas)
 
 
-def clear(folder: Path) -> None:
-    """Delete outputs, and the work folders that a killed process left, whose size would count as the next one's."""
-    for output in [*folder.glob("*-out"), *folder.glob(".*-out.*")]:
-        shutil.rmtree(output)
+def clear(*outputs: Path) -> None:
+    """Delete outputs, and the work folders of killed runs, whose size would count as the next run's."""
+    for output in outputs:
+        for folder in (output, *output.parent.glob(f".{output.name}.*")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def memory_option(arguments: argparse.Namespace) -> list[str]:
@@ -160,7 +161,12 @@ def main() -> None:
     arguments.folder = arguments.folder.absolute()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     memory = memory_option(arguments)
-    settings = {"repeats": arguments.repeats, "order": arguments.order, "options": memory}
+    settings = {
+        "repeats": arguments.repeats,
+        "format": arguments.format,
+        "order": arguments.order,
+        "options": memory,
+    }
     sizes: list[dict[str, Any]] = []
     try:
         for rows in sorted(map(int, arguments.rows)):

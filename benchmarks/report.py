@@ -24,7 +24,9 @@ def show(sizes: list[dict[str, Any]]) -> None:
         "peak disk beside the output": lambda size: _megabytes(size["genrec"]["disk_bytes"]),
         "pandas: seconds": lambda size: _span(size["pandas"]),
         "pandas: peak memory": lambda size: _megabytes((size["pandas"] or {}).get("peak_bytes")),
-        "pandas time / genrec time": lambda size: f"{size.get('pandas_per_genrec', float('nan')):.2f}",
+        "pandas time / genrec time": lambda size: (
+            f"{size['pandas_per_genrec']:.2f}" if "pandas_per_genrec" in size else "-"
+        ),
         "same tables": lambda size: {None: "-", True: "yes", False: "NO"}[size.get("equal")],
     }
     for name, fact in facts.items():
