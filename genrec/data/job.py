@@ -84,7 +84,9 @@ def refuse_bad_rows(job: Job) -> None:
     if not job.rules.strict or not bad:
         return
     told = "; ".join(f"{count:,} {reason} ({listed(job.examples, reason)})" for reason, count in bad.items())
-    raise GenRecError(f"--strict: {sum(bad.values()):,} rows are bad: {told}; mend them, or leave --strict out")
+    count = sum(bad.values())
+    rows = "1 row is" if count == 1 else f"{count:,} rows are"
+    raise GenRecError(f"--strict: {rows} bad: {told}; mend them, or leave --strict out")
 
 
 def filter_rows(engine: Engine, job: Job, task: Task) -> None:

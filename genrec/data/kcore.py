@@ -7,8 +7,9 @@ from genrec.data.engine import Engine
 def k_core(engine: Engine, k: int) -> int:
     """Make `kept_user` and `kept_item` (code): the largest sets in which each has at least k rows with the other.
 
-    Rows are counted, not distinct pairs. The users and items of a parent dataset always stay. Rows are never
-    rewritten: each round counts those whose other side is still there.
+    Rows are counted, not distinct pairs. The users and items of a parent dataset always stay. Rows are counted
+    whole only once: each round then takes the rows of those that go off the counts of the others, so that a round
+    costs what it takes to find these rows.
 
     Args:
         engine: Holds `events` (user_code, item_code, ...) and the tables of `genrec.data.encode`.
@@ -17,27 +18,39 @@ def k_core(engine: Engine, k: int) -> int:
     Returns:
         How many rounds it took; the last finds nothing to take away.
     """
-    known = dict(zip(ROLES, _sizes(engine, "known_{}"), strict=True))
-    sizes = _sizes(engine, "{}_codes")
+    for role in ROLES:
+        counted = f"SELECT {role}_code AS code, count(*) AS total FROM events GROUP BY {role}_code"
+        engine.table(f"{role}_counts", counted)
     rounds = 0
-    while True:
-        for role, other in (ROLES, ROLES[::-1]):
-            # The first round has no set of items yet, and every later set is within the one before.
-            joined = f" SEMI JOIN kept_{other} AS o ON o.code = {other}_code" if rounds or role == ROLES[1] else ""
-            engine.table(
-                f"kept_{role}",
-                f"SELECT {role}_code AS code FROM events{joined} GROUP BY {role}_code "
-                f"HAVING count(*) >= {int(k)} OR {role}_code <= {known[role]}",
-            )
-        if k <= 1:
-            return 0
+    gone = k > 1
+    while gone:
         rounds += 1
-        now = _sizes(engine, "kept_{}")
-        if now == sizes:
-            return rounds
-        sizes = now
+        found = [_take_away(engine, k, *roles) for roles in (ROLES, ROLES[::-1])]
+        gone = any(found)
+    for role in ROLES:
+        engine.view(f"kept_{role}", f"SELECT code FROM {role}_counts")
+    return rounds
 
 
-def _sizes(engine: Engine, table: str) -> list[int]:
-    """The number of rows of the users' table and of the items'."""
-    return [int(engine.rows(f"SELECT count(*) FROM {table.format(role)}")[0][0]) for role in ROLES]
+def _take_away(engine: Engine, k: int, role: str, other: str) -> bool:
+    """Take those of one role that have too few rows away, and their rows off the counts of the other role."""
+    known = _size(engine, f"known_{role}")
+    engine.table(f"gone_{role}", f"SELECT code FROM {role}_counts WHERE total < {int(k)} AND code > {known}")
+    if not _size(engine, f"gone_{role}"):
+        return False
+    engine.table(f"{role}_counts", f"SELECT * FROM {role}_counts ANTI JOIN gone_{role} USING (code)")
+    # Whoever is still counted here has lost each of these rows just now, so none is taken off twice.
+    engine.table(
+        f"{other}_counts",
+        f"""
+        SELECT code, total - coalesce(lost, 0) AS total FROM {other}_counts LEFT JOIN (
+            SELECT {other}_code AS code, count(*) AS lost
+            FROM events SEMI JOIN gone_{role} AS g ON g.code = {role}_code GROUP BY {other}_code
+        ) AS losses USING (code)
+        """,
+    )
+    return True
+
+
+def _size(engine: Engine, table: str) -> int:
+    return int(engine.rows(f"SELECT count(*) FROM {table}")[0][0])

@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from genrec.errors import GenRecError
 
 _CHUNK = 1 << 22
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BLANK_LINE = re.compile(rb"^ *\r?\n", re.MULTILINE)
-_MAYBE_BLANK = (b"\n\n", b"\n\r\n", b"\n ")
+_LF, _SPACE = 10, 32
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,19 @@ def scan_lines(path: Path) -> Lines:
     Raises:
         GenRecError: The file is UTF-16.
     """
-    count = blank = leading = ends = returns = pairs = 0
+    count = leading = ends = returns = pairs = 0
+    blank = 0
     quoted = False
     for chunk in whole_lines(path):
         if not ends and chunk.startswith(_UTF16_MARKS):
             raise GenRecError(f"{path} is UTF-16 text; save it as UTF-8 and try again")
-        here = _blank_lines(chunk)
         if count == 0:
             leading += _leading_blank(chunk)
-        lines = chunk.count(b"\n")
+        lines, here = _count_lines(chunk)
         ends += lines
-        returns += chunk.count(b"\r")
-        pairs += chunk.count(b"\r\n")
+        if b"\r" in chunk:
+            returns += chunk.count(b"\r")
+            pairs += chunk.count(b"\r\n")
         blank += here
         last = chunk[chunk.rfind(b"\n") + 1 :]
         count += lines - here + bool(last.strip(b" "))
@@ -106,9 +109,9 @@ def find_row(path: Path, row: int, skip: Collection[int]) -> tuple[int, int]:
     """
     filled = number = 0
     for chunk in whole_lines(path):
-        lines = chunk.count(b"\n")
+        lines, blank = _count_lines(chunk)
         skipped = sum(number < line <= number + lines for line in skip)
-        if lines - skipped < row and not _blank_lines(chunk):  # the row is in no such chunk
+        if lines - skipped < row and not blank:  # the row is in no such chunk
             filled, number, row = filled + lines, number + lines, row - lines + skipped
             continue
         for line in chunk.splitlines(keepends=True):
@@ -153,10 +156,14 @@ def whole_lines(path: Path) -> Iterator[bytes]:
             yield chunk + file.readline()
 
 
-def _blank_lines(chunk: bytes) -> int:
-    if chunk.startswith((b"\n", b"\r\n", b" ")) or any(pattern in chunk for pattern in _MAYBE_BLANK):
-        return len(_BLANK_LINE.findall(chunk))
-    return 0
+def _count_lines(chunk: bytes) -> tuple[int, int]:
+    """Line ends, and blank lines."""
+    content = np.frombuffer(chunk, np.uint8)
+    ends = content == _LF
+    after = content[1:][ends[:-1]]
+    suspects = np.count_nonzero(after <= _SPACE)  # a line that begins with a space or ends at once may be blank
+    blank = len(_BLANK_LINE.findall(chunk)) if suspects or chunk[:1] in (b"\n", b"\r", b" ") else 0
+    return int(np.count_nonzero(ends)), blank
 
 
 def _leading_blank(chunk: bytes) -> int:
