@@ -14,11 +14,12 @@ def encode(engine: Engine, ties: Ties) -> None:
     """Make `user_codes`, `item_codes` (code, id, place) and `encoded` (n, user_code, item_code, micros, tie).
 
     Codes follow the byte order of the IDs, after those of a parent dataset, which keep their indexes; `place` is
-    the byte order among all. `encoded` holds the rows of `judged` that stay and, with negative n, the parent's.
+    the byte order among all. IDs of rows that do not stay have codes too: to leave them out would cost more.
+    `encoded` holds the rows of `judged` that stay and, with negative n, the parent's.
 
     Args:
-        engine: Holds `judged`, and the parent's `known_user`, `known_item` (code, id) and `known_events` (n,
-            user_code, item_code, micros), which are empty where there is no parent.
+        engine: Holds `raw`, `judged`, and of a parent, or empty, `known_user` and `known_item` (code, id) and
+            `known_events` (n, user_code, item_code, micros).
         ties: The rule for rows of one user and time.
     """
     for role in ROLES:
@@ -29,7 +30,7 @@ def encode(engine: Engine, ties: Ties) -> None:
                 SELECT code, id FROM known_{role}
                 UNION ALL
                 SELECT CAST(known.total + row_number() OVER (ORDER BY id) AS INTEGER) AS code, id
-                FROM (SELECT DISTINCT {role}_id AS id FROM judged WHERE reason IS NULL) AS found
+                FROM (SELECT DISTINCT {role}_id AS id FROM raw WHERE {role}_id IS NOT NULL) AS found
                 ANTI JOIN known_{role} USING (id)
                 CROSS JOIN (SELECT count(*) AS total FROM known_{role}) AS known
             ) AS numbered

@@ -10,7 +10,7 @@ from genrec.data.engine import Engine
 from genrec.data.examples import Example, listed
 from genrec.data.extend import Parent
 from genrec.data.filters import BAD, DUPLICATE, K_CORE, Firsts, judge
-from genrec.data.kcore import k_core
+from genrec.data.kcore import count_rows, k_core
 from genrec.data.order import Ties
 from genrec.data.rules import Rules
 from genrec.errors import GenRecError
@@ -98,8 +98,7 @@ def filter_rows(engine: Engine, job: Job, task: Task) -> None:
     encode(engine, job.ties)
     job.dropped[DUPLICATE], job.firsts[DUPLICATE] = drop_duplicates(engine, job.rules.dedupe, job.has_time)
     task.advance(stage="k-core")
-    query = "SELECT (SELECT count(*) FROM user_codes), (SELECT count(*) FROM item_codes), count(*) FROM events"
-    job.before = dict(zip(("users", "items", "interactions"), map(int, engine.rows(query)[0]), strict=True))
+    job.before = count_rows(engine)
     job.rounds = k_core(engine, job.rules.min_count)
     job.kept, job.dropped[K_CORE], job.firsts[K_CORE] = _stay(engine)
     if not job.kept and not job.parent:

@@ -4,23 +4,28 @@ from genrec.data.encode import ROLES
 from genrec.data.engine import Engine
 
 
+def count_rows(engine: Engine) -> dict[str, int]:
+    """Make `user_counts` and `item_counts` (code, total) of `events`; returns users, items and interactions."""
+    for role in ROLES:
+        counted = f"SELECT {role}_code AS code, count(*) AS total FROM events GROUP BY {role}_code"
+        engine.table(f"{role}_counts", counted)
+    tables = {"users": "user_counts", "items": "item_counts", "interactions": "events"}
+    return {name: _size(engine, table) for name, table in tables.items()}
+
+
 def k_core(engine: Engine, k: int) -> int:
     """Make `kept_user` and `kept_item` (code): the largest sets in which each has at least k rows with the other.
 
-    Rows are counted, not distinct pairs. The users and items of a parent dataset always stay. Rows are counted
-    whole only once: each round then takes the rows of those that go off the counts of the others, so that a round
-    costs what it takes to find these rows.
+    Rows are counted, not distinct pairs. The users and items of a parent dataset always stay. Each round takes the
+    rows of those that go off the counts of the others, and so costs what it takes to find these rows.
 
     Args:
-        engine: Holds `events` (user_code, item_code, ...) and the tables of `genrec.data.encode`.
+        engine: Holds `events` (user_code, item_code, ...), what `count_rows` makes, `known_user` and `known_item`.
         k: The fewest rows; 0 and 1 keep everything.
 
     Returns:
         How many rounds it took; the last finds nothing to take away.
     """
-    for role in ROLES:
-        counted = f"SELECT {role}_code AS code, count(*) AS total FROM events GROUP BY {role}_code"
-        engine.table(f"{role}_counts", counted)
     rounds = 0
     gone = k > 1
     while gone:

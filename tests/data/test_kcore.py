@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genrec.data.engine import DuckDBEngine
 from genrec.data.extend import load_known
-from genrec.data.kcore import k_core
+from genrec.data.kcore import count_rows, k_core
 from genrec.data.prepare import prepare
 from genrec.errors import GenRecError
 from tests.data.helpers import read_back
@@ -44,8 +44,7 @@ def test_is_the_brute_force_core(events, k):
 
 def _core(engine, k):
     """Leave the core in `events`."""
-    for role in ("user", "item"):
-        engine.table(f"{role}_codes", f"SELECT DISTINCT {role}_code AS code FROM events")
+    count_rows(engine)
     rounds = k_core(engine, k)
     kept = "user_code IN (FROM kept_user) AND item_code IN (FROM kept_item)"
     engine.table("events", f"SELECT * FROM events WHERE {kept}")
