@@ -55,7 +55,7 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="Files of one format (gzip and zstd too), patterns, folders, - for standard input; a MovieLens "
-        "folder or zip; a known name (movielens-100k, -1m, -20m, -32m); duckdb:///FILE, sqlite:///FILE, postgresql://...",
+        "folder or zip; a known name (movielens-100k to -32m, amazon-2014-beauty); duckdb:///FILE, sqlite:///FILE, postgresql://...",
         show_default=False,
     ),
 ]

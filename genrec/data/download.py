@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from genrec.errors import GenRecError
+from genrec.files import atomic_file
 from genrec.progress import Reporter
 
 _TIMEOUT: Final = 10.0
@@ -26,14 +27,30 @@ class _CutError(Exception):
     """The connection ended before the file did."""
 
 
-def download(url: str, target: Path, algorithm: str, checksum: str, reporter: Reporter) -> Path:
+def out_of_reach(name: str, reason: str, files: dict[str, Path]) -> GenRecError:
+    """The error for a dataset that cannot be downloaded: which files to put where."""
+    todo = ", fetch ".join(f"{url} on another machine, put it at {path}" for url, path in files.items())
+    return GenRecError(f"{name} cannot be downloaded: {reason}. Fetch {todo}, and run the command again")
+
+
+def download(url: str, target: Path, algorithm: str, checksum: str | None, reporter: Reporter) -> Path:
     """Fetch `url` to `target`, unless it is there already; a part left by an earlier try is completed.
+
+    Args:
+        url: What to fetch.
+        target: Where to put it.
+        algorithm: Of the checksum: md5, sha256.
+        checksum: The published one; None where there is none: a file that is there counts, whoever put it there,
+            unless it differs from what was fetched before, whose checksum is kept beside it.
+        reporter: Receives progress.
 
     Raises:
         UnreachableError: The server cannot be reached, or the connection was cut three times.
         GenRecError: What came has another checksum.
     """
-    if target.is_file() and _digest(target, algorithm) == checksum:
+    beside = target.with_name(f"{target.name}.{algorithm}")
+    known = checksum or (beside.read_text().strip() if beside.is_file() else None)
+    if target.is_file() and known in (None, _digest(target, algorithm)):
         return target
     part = target.with_name(target.name + ".part")
     for attempt in range(_TRIES):
@@ -43,7 +60,11 @@ def download(url: str, target: Path, algorithm: str, checksum: str, reporter: Re
         except _CutError as error:
             if attempt + 1 == _TRIES:
                 raise UnreachableError(f"{url}: {error}") from error
-    if _digest(part, algorithm) != checksum:
+    found = _digest(part, algorithm)
+    if checksum is None:
+        with atomic_file(beside) as file:
+            file.write_text(found + "\n")
+    elif found != checksum:
         part.unlink()
         raise GenRecError(f"{url} is not the published file: its {algorithm} differs; nothing was kept, try again")
     part.replace(target)

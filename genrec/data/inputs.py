@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from genrec.data.database import Selection, copy_rows, is_database
-from genrec.data.known import KNOWN, fetch
+from genrec.data.known import KNOWN_NAMES, fetch, known_name
 from genrec.data.layouts import read_layout
 from genrec.data.movielens import Layout
 from genrec.errors import GenRecError
@@ -48,7 +48,7 @@ def resolve(
         GenRecError: No source is given, a whole dataset stands beside others, or a download failed.
     """
     if not sources:
-        raise GenRecError(f"no source is given; name files, a MovieLens folder, or one of: {', '.join(KNOWN)}")
+        raise GenRecError(f"no source is given; name files, a MovieLens folder, or one of: {KNOWN_NAMES}")
     first, path = str(sources[0]), Path(sources[0])
     if is_database(first):
         _only(sources)
@@ -56,10 +56,9 @@ def resolve(
         return Inputs(about.pop("name"), (table,), format, database=about)
     if selection.query or selection.table:
         raise GenRecError(f"--query and --table need a database (duckdb:///FILE, say); {first} is none")
-    if first.lower() in KNOWN and not path.exists():
+    if (known := known_name(first)) and not path.exists():
         _only(sources)
-        name = KNOWN[first.lower()]
-        return _from_layout(name, fetch(name, cache, work, reporter))
+        return _from_layout(known, fetch(known, cache, work, reporter))
     layout = read_layout(path, format, work)
     if layout is not None:
         _only(sources)
@@ -70,7 +69,7 @@ def resolve(
             "in it, or one of these files, is wanted"
         )
     if not path.exists() and not path.suffix and len(sources) == 1 and not _is_glob(first) and first != STDIN:
-        raise GenRecError(f"{path} does not exist, and the known names are: {', '.join(KNOWN)}")
+        raise GenRecError(f"{path} does not exist, and the known names are: {KNOWN_NAMES}")
     paths = tuple(file for source in sources for file in _files(str(source), work))
     return Inputs(_name(first, path), paths, format)
 

@@ -100,7 +100,7 @@ def _ties(result: dict[str, Any]) -> str | None:
     by = {
         "item": "by item ID, which a model can learn without learning anything of the users",
         "shuffle": "by chance, which no model can learn",
-    }.get(rule, "by the rows of the source")
+    }.get(rule, "by the rows of the source; where these were sorted, genrec prepare --ties shuffle is safer")
     return f"{share:.1%} of the interactions share user and time with another, and are ordered {by}."
 
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from genrec.data import known
+from genrec.data import known_movielens
 from genrec.data.dataset import load_dataset
 from genrec.data.prepare import prepare
 from genrec.errors import GenRecError
@@ -53,21 +53,21 @@ def wheel(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, "w") as target:
         target.writestr("recbole/dataset_example/ml-100k/ml-100k.inter", INTER)
         target.writestr("recbole/dataset_example/ml-100k/ml-100k.item", ITEM)
-    monkeypatch.setattr(known, "_WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(known_movielens, "_WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     return path
 
 
 @pytest.fixture
 def offline(monkeypatch):
     """Neither the publisher nor pip can be reached."""
-    monkeypatch.setattr(known, "_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(known_movielens, "_BASE_URL", "http://127.0.0.1:9")
     failed = subprocess.CompletedProcess([], 1, "", "ERROR: no route\n")
-    monkeypatch.setattr(known.subprocess, "run", lambda *args, **kwargs: failed)
+    monkeypatch.setattr(known_movielens.subprocess, "run", lambda *args, **kwargs: failed)
 
 
 def _publish(monkeypatch, archive, url):
-    monkeypatch.setattr(known, "_BASE_URL", url)
-    monkeypatch.setitem(known._MD5, "movielens-100k", hashlib.md5(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(known_movielens, "_BASE_URL", url)
+    monkeypatch.setitem(known_movielens._MD5, "movielens-100k", hashlib.md5(archive.read_bytes()).hexdigest())
 
 
 EXPECTED = {
@@ -145,7 +145,7 @@ def test_offline_falls_back_to_pip(tmp_path, monkeypatch, wheel, offline):
         wheel.rename(tmp_path / "cache" / "recbole-1.2.1-py3-none-any.whl")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(known.subprocess, "run", run)
+    monkeypatch.setattr(known_movielens.subprocess, "run", run)
     monkeypatch.setenv("GENREC_CACHE", str(tmp_path / "cache"))
     prepare("movielens-100k", tmp_path / "out", min_count=1)
     _check(tmp_path / "out")
@@ -166,7 +166,7 @@ def test_a_changed_wheel_is_refused(tmp_path, monkeypatch, wheel, offline):
         (tmp_path / "cache" / "recbole-1.2.1-py3-none-any.whl").write_bytes(b"something else")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(known.subprocess, "run", run)
+    monkeypatch.setattr(known_movielens.subprocess, "run", run)
     with pytest.raises(GenRecError, match="SHA-256 differs"):
         prepare("movielens-100k", tmp_path / "out", cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

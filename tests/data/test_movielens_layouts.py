@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from genrec.data import known
+from genrec.data import known_movielens
 from genrec.data.prepare import prepare
 from genrec.errors import GenRecError
 from tests.data.helpers import items_of, read_back, times_of
@@ -141,7 +141,7 @@ def test_by_name(tmp_path, monkeypatch, published, cuts):
     content, pages = published
     cache = tmp_path / "cache"
     with serve(content, cuts=cuts, pages=pages) as server:
-        monkeypatch.setattr(known, "_BASE_URL", server.url)
+        monkeypatch.setattr(known_movielens, "_BASE_URL", server.url)
         result = prepare("movielens-1m", tmp_path / "out", min_count=1, cache=cache)
         _check(tmp_path / "out")
         assert len(server.starts) == cuts + 1  # each cut was resumed
@@ -155,13 +155,13 @@ def test_by_name(tmp_path, monkeypatch, published, cuts):
 def test_by_name_with_another_checksum(tmp_path, monkeypatch, published):
     content, pages = published
     with serve(content + b"more", pages=pages) as server:
-        monkeypatch.setattr(known, "_BASE_URL", server.url)
+        monkeypatch.setattr(known_movielens, "_BASE_URL", server.url)
         with pytest.raises(GenRecError, match="is not the published file: its md5 differs"):
             prepare("movielens-1m", tmp_path / "out", cache=tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["ml-1m.zip.md5"]
     with serve(content, pages={"/ml-1m.zip.md5": b"<html>moved</html>"}) as server:
         (tmp_path / "cache" / "ml-1m.zip.md5").unlink()
-        monkeypatch.setattr(known, "_BASE_URL", server.url)
+        monkeypatch.setattr(known_movielens, "_BASE_URL", server.url)
         with pytest.raises(GenRecError, match="holds no MD5 sum"):
             prepare("movielens-1m", tmp_path / "out", cache=tmp_path / "cache")
 
@@ -172,7 +172,7 @@ def test_out_of_reach(tmp_path, monkeypatch, name, status):
     file = name.replace("movielens", "ml") + ".zip"
     with serve(b"", status=status or 200) as server:
         url = server.url if status else "http://127.0.0.1:9"
-        monkeypatch.setattr(known, "_BASE_URL", url)
+        monkeypatch.setattr(known_movielens, "_BASE_URL", url)
         with pytest.raises(GenRecError) as error:
             prepare(name, tmp_path / "out", cache=tmp_path / "cache")
     assert f"Fetch {url}/{file} on another machine, put it at {tmp_path / 'cache' / file}" in str(error.value)
@@ -181,7 +181,7 @@ def test_out_of_reach(tmp_path, monkeypatch, name, status):
 
 
 def test_an_archive_put_there_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(known_movielens, "_BASE_URL", "http://127.0.0.1:9")
     _archive(tmp_path, "ml-1m")
     prepare("movielens-1m", tmp_path / "out", min_count=1, cache=tmp_path)
     _check(tmp_path / "out")
