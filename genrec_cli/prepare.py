@@ -1,11 +1,8 @@
 """`genrec prepare`."""
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from genrec_cli import prepare_options as options
 from genrec_cli.options import Debug, Force, Json, Output
 
 _REASONS = {
@@ -15,130 +12,34 @@ _REASONS = {
     "missing_time": "no time",
     "below_rating": "rated too low, or not rated",
     "outside_dates": "before --since or after --until",
-    "duplicate": "repeats a row's user, item and time",
+    "duplicate": "repeats another row",
     "k_core": "user or item with too few rows",
 }
 
 
-class Ties(StrEnum):
-    """The rules for equal times."""
-
-    input = "input"
-    item = "item"
-    shuffle = "shuffle"
-
-
-class Dedupe(StrEnum):
-    """Which of repeated rows count."""
-
-    exact = "exact"
-    user_item = "user-item"
-    none = "none"
-
-
-class Format(StrEnum):
-    """The formats of sources."""
-
-    auto = "auto"
-    csv = "csv"
-    tsv = "tsv"
-    parquet = "parquet"
-    jsonl = "jsonl"
-    sequences = "sequences"
-    amazon = "amazon"
-    yelp = "yelp"
-    movielens = "movielens"
-
-
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE",
-        help="Files of one format (gzip and zstd too), patterns, folders, - for standard input; a MovieLens "
-        "folder or zip; a known name (movielens-100k to -32m, amazon-2014-beauty); duckdb:///FILE, sqlite:///FILE, postgresql://...",
-        show_default=False,
-    ),
-]
-Kind = Annotated[Format, typer.Option("--format", help="Format of the sources; auto looks at names and contents.")]
-UserCol = Annotated[str | None, typer.Option(metavar="NAME", help="User column.", show_default="guessed")]
-ItemCol = Annotated[str | None, typer.Option(metavar="NAME", help="Item column.", show_default="guessed")]
-TimeCol = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Time column: seconds to nanoseconds, or ISO 8601.", show_default="guessed"),
-]
-RatingCol = Annotated[str | None, typer.Option(metavar="NAME", help="Rating column.", show_default="guessed")]
-Query = Annotated[str | None, typer.Option(metavar="SQL", help="Rows of a database that are the log.")]
-Table = Annotated[str | None, typer.Option(metavar="NAME", help="Table of a database that is the log.")]
-Items = Annotated[Path | None, typer.Option(metavar="FILE", help="File of item titles, attributes and so on.")]
-OrderCol = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Column of whole numbers that orders equal times, or all rows.")
-]
-Extend = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DATASET", help="Dataset to add to: its rows stay, its users and items keep their indexes."
-    ),
-]
-MinCount = Annotated[
-    int | None,
-    typer.Option(
-        min=0, help="Fewest interactions a user and an item may have (k-core).", show_default="5, or DATASET's"
-    ),
-]
-Dedup = Annotated[
-    Dedupe | None,
-    typer.Option(
-        help="Rows that count once: of one user, item and time; of one user and item (the earliest); none.",
-        show_default="exact",
-    ),
-]
-Tie = Annotated[
-    Ties | None,
-    typer.Option(
-        help="Order of equal times: of the rows in the source, of the item IDs, or by a hash with the seed.",
-        show_default="input; shuffle for amazon and yelp, whose order leaks",
-    ),
-]
-Seed = Annotated[int | None, typer.Option(help="Of --ties shuffle.", show_default="0")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop on rows that are broken or lack user, item, time.")]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZE", help="Memory before work goes to disk, like 4GB.", show_default="half the machine's"
-    ),
-]
-MinRating = Annotated[float | None, typer.Option(help="Drop interactions that are rated lower.")]
-Since = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is earlier (inclusive, UTC).")]
-Until = Annotated[str | None, typer.Option(metavar="DATE", help="Drop what is later (inclusive, UTC).")]
-Cache = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Where downloads are kept.", show_default="$GENREC_CACHE or ~/.cache/genrec"),
-]
-
-
 def prepare(
-    sources: Sources,
+    sources: options.SourcesArgument,
     output: Output,
-    format: Kind = Format.auto,
-    user_col: UserCol = None,
-    item_col: ItemCol = None,
-    time_col: TimeCol = None,
-    rating_col: RatingCol = None,
-    order_col: OrderCol = None,
-    query: Query = None,
-    table: Table = None,
-    items: Items = None,
-    extend: Extend = None,
-    min_count: MinCount = None,
-    min_rating: MinRating = None,
-    since: Since = None,
-    until: Until = None,
-    dedupe: Dedup = None,
-    ties: Tie = None,
-    seed: Seed = None,
-    strict: Strict = False,
-    memory: Memory = None,
-    cache: Cache = None,
+    format: options.FormatOption = options.Format.auto,
+    user_col: options.UserColOption = None,
+    item_col: options.ItemColOption = None,
+    time_col: options.TimeColOption = None,
+    rating_col: options.RatingColOption = None,
+    order_col: options.OrderColOption = None,
+    query: options.QueryOption = None,
+    table: options.TableOption = None,
+    items: options.ItemsOption = None,
+    extend: options.ExtendOption = None,
+    min_count: options.MinCountOption = None,
+    min_rating: options.MinRatingOption = None,
+    since: options.SinceOption = None,
+    until: options.UntilOption = None,
+    dedupe: options.DedupeOption = None,
+    ties: options.TiesOption = None,
+    seed: options.SeedOption = None,
+    strict: options.StrictOption = False,
+    memory: options.MemoryOption = None,
+    cache: options.CacheOption = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,

@@ -11,7 +11,7 @@ import pytest
 
 from genrec.data.dataset import load_dataset
 from genrec.data.sources import FORMATS
-from genrec_cli.prepare import Format
+from genrec_cli.prepare_options import Format
 
 HEADER = "user_id,item_id,timestamp\n"
 LOG = HEADER + "u1,i1,30\nu1,i2,10\nu2,i1,20\nu2,,5\nu2,i2,soon\n"

@@ -48,10 +48,8 @@ def test_out_of_reach(shop, monkeypatch, tmp_path):
     with pytest.raises(GenRecError) as error:
         shop.prepare_paths("amazon-2014-beauty", cache=tmp_path / "cache")
     for file in ("reviews_Beauty_5.json.gz", "meta_Beauty.json.gz"):
-        told = (
-            f"http://127.0.0.1:9/{file} on another machine, put it at {tmp_path / 'cache' / f'amazon-2014-{file}'}"
-        )
-        assert told in str(error.value)
+        place = tmp_path / "cache" / f"amazon-2014-{file}"
+        assert f"http://127.0.0.1:9/{file} on another machine, put it at {place}" in str(error.value)
 
 
 def test_files_put_into_the_cache_by_hand(shop, monkeypatch, tmp_path):
