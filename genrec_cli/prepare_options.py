@@ -48,7 +48,7 @@ SourcesArgument = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="Files of one format (gzip and zstd too), patterns, folders, - for standard input; a MovieLens "
-        "folder or zip; a known name (movielens-100k to -32m, amazon-2014-beauty); duckdb:///FILE, sqlite:///FILE, "
+        "folder or zip; a known name (movielens-100k, amazon-2014-beauty); duckdb:///FILE, sqlite:///FILE, "
         "postgresql://...",
         show_default=False,
     ),
