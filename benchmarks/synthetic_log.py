@@ -22,7 +22,9 @@ _DUPLICATES, _TIES, _BROKEN = 0.01, 0.05, 0.001
 """Shares of rows: repeats of the row before, its user and time again (repeats included), unusable."""
 
 _MACROS = """
-CREATE MACRO uniform(number, salt) AS (hash(number, {seed}, salt) >> 11) / 9007199254740992.0;
+-- One argument: DuckDB's hashes of several are alike where one argument is, so users would know their items.
+CREATE MACRO mixed(number, salt) AS hash((CAST(number AS BIGINT) * 8 + salt) * 1000003 + {seed});
+CREATE MACRO uniform(number, salt) AS (mixed(number, salt) >> 11) / 9007199254740992.0;
 -- The inverse of Kumaraswamy's distribution: few near 1 are drawn very often, those near 0 hardly ever.
 CREATE MACRO skewed(u, a, b) AS pow(1 - pow(1 - u, 1 / b), 1 / a);
 """
@@ -38,9 +40,9 @@ events AS (
     FROM rows
 )
 SELECT
-    CASE WHEN fate >= {broken} / 2 THEN 'A' || to_base(CAST(hash(user, {seed}) >> 1 AS BIGINT), 36, 13) END
+    CASE WHEN fate >= {broken} / 2 THEN 'A' || to_base(CAST(mixed(user, 5) >> 1 AS BIGINT), 36, 13) END
         AS user_id,
-    'B0' || to_base(CAST(hash(item, {seed}) % 2821109907456 AS BIGINT), 36, 8) AS item_id,
+    'B0' || to_base(CAST(mixed(item, 6) % 2821109907456 AS BIGINT), 36, 8) AS item_id,
     {time} AS timestamp,
     5 - CAST(floor(5 * pow(uniform(choice, 4), 3)) AS BIGINT) AS rating
 FROM events
