@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,26 @@ from genrec.ids import FORMAT_VERSION
 from genrec.leftovers import OLD, PARTIAL, claim, clear_leftovers
 
 
-def check_output(path: Path, force: bool) -> None:
+def check_output(path: Path, force: bool, inputs: Iterable[Path] = ()) -> None:
     """Clear what killed processes left of an output, and refuse one that exists, unless `force`.
 
     Call it before the long work starts.
 
+    Args:
+        path: The output.
+        force: Whether to replace what stands there.
+        inputs: Files and folders that are going to be read.
+
     Raises:
         OutputExistsError: `path` exists and `force` is false.
-        GenRecError: `path` cannot be created, or another thread is writing it.
+        GenRecError: `path` cannot be created, holds an input, or another thread is writing it.
     """
     clear_leftovers(path)
     if os.path.lexists(path) and not force:
         raise OutputExistsError(path)
+    if path.name in ("", ".."):
+        raise GenRecError(f"the output {path} has no name of its own; give a new one, {path / 'NAME'} say")
+    check_apart(path, inputs)
     parent = path.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +44,18 @@ def check_output(path: Path, force: bool) -> None:
             probe.mkdir()
     except OSError as error:
         raise GenRecError(f"cannot write into {parent}: {error.strerror}; choose another output") from error
+
+
+def check_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is an input or holds one, which would be lost with what is replaced.
+
+    Raises:
+        GenRecError: It does.
+    """
+    place = output.resolve()
+    for source in inputs:
+        if source.resolve().is_relative_to(place):
+            raise GenRecError(f"the output {output} would replace the input {source}; choose another output")
 
 
 @contextmanager

@@ -28,6 +28,11 @@ class _Group(TyperGroup):
             _fail("stopped", 130)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            if State.debug:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}", 1)
         except Exception as error:
             if State.debug or _is_usage_error(error):
                 raise

@@ -65,7 +65,7 @@ def _finite(content: Any) -> Any:
 
 def print_facts(title: str, facts: dict[str, object]) -> None:
     """A two-column table of names and values on stdout."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=Text(title), show_header=False, title_justify="left")
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():

@@ -13,7 +13,7 @@ import duckdb
 
 from genrec.data.readers import TEXTS, Lost, create_table
 from genrec.data.sources import Source
-from genrec.data.sql import first_line, literal, rows
+from genrec.data.sql import first_line, literal, path_literal, rows
 from genrec.data.textfile import find_row, head_lines, scan_lines
 from genrec.errors import GenRecError
 
@@ -48,7 +48,8 @@ class DelimitedReader:
         names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self.columns)))
         quote = literal(self.quote)
         return (
-            f"read_csv({literal(str(self.plain))}, auto_detect = false, header = {str(self.header).lower()}, "
+            f"read_csv({path_literal(self.plain)}, auto_detect = false, hive_partitioning = false, "
+            f"header = {str(self.header).lower()}, "
             f"skip = {self.lines.leading_blank}, delim = {literal(self.delimiter)}, quote = {quote}, "
             f"escape = {quote}, columns = {{{names}}}, max_line_size = {_MAX_LINE}, store_rejects = true, "
             f"rejects_limit = {_REJECTS_KEPT}, rejects_table = 'lost_lines', rejects_scan = 'lost_scans')"

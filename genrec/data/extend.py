@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from genrec.data.dataset import contents_checksum
 from genrec.data.engine import DuckDBEngine
-from genrec.data.sql import literal
+from genrec.data.sql import parquet
 from genrec.errors import GenRecError
 from genrec.files import read_json, verify_files
 from genrec.folders import DATASET, require_kind
@@ -109,4 +109,4 @@ def load_known(engine: DuckDBEngine, parent: Parent | None) -> None:
 
 
 def _parquet(parent: Parent, file: str) -> str:
-    return f"read_parquet({literal(str(parent.path / file))})"
+    return parquet(parent.path / file)

@@ -8,7 +8,7 @@ import duckdb
 
 from genrec.data.readers import TEXTS, Lost, create_table
 from genrec.data.sources import Source
-from genrec.data.sql import literal, one
+from genrec.data.sql import literal, one, path_literal
 from genrec.data.textfile import find_row, head_lines, unreadable_lines
 from genrec.errors import GenRecError
 
@@ -22,7 +22,8 @@ _NO_DELIMITER = "\x1f\x1e\x1d\x1c"
 def raw_lines(source: Source) -> str:
     """SQL: a relation of the column `line`; blank lines are NULL, those not UTF-8 or too long left out."""
     return (
-        f"read_csv({literal(str(source.plain))}, auto_detect = false, header = false, quote = '', escape = '', "
+        f"read_csv({path_literal(source.plain)}, auto_detect = false, hive_partitioning = false, "
+        f"header = false, quote = '', escape = '', "
         f"delim = {literal(_NO_DELIMITER)}, columns = {{'line': 'VARCHAR'}}, max_line_size = {_MAX_LINE}, "
         "ignore_errors = true)"
     )
@@ -90,7 +91,8 @@ class SequencesReader:
         """SQL: what stands after FROM: one row per item of a line."""
         words = f"SELECT string_split_regex(trim(line, {literal(' ' + chr(9))}), '[ \\t]+') AS words"
         lines = f"{words} FROM {raw_lines(self.source)} WHERE trim(line) <> ''"
-        return f"(SELECT words[1] AS user, unnest(words[2:]) AS item FROM ({lines}))"
+        items = "CASE WHEN len(words) > 1 THEN words[2:] ELSE [NULL] END"
+        return f"(SELECT words[1] AS user, unnest({items}) AS item FROM ({lines}))"
 
     def value(self, column: str) -> str:
         """SQL: the user's or the item's text."""
@@ -124,6 +126,6 @@ def _lost(source: Source, read: int) -> Lost:
 def _object(line: str) -> dict[str, object] | None:
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

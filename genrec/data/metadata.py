@@ -12,7 +12,7 @@ from genrec.data.lines import JsonLinesReader
 from genrec.data.readers import ParquetReader, Reader, attribute_list
 from genrec.data.reviews import metadata_columns
 from genrec.data.sources import Source, open_source
-from genrec.data.sql import literal, name, one
+from genrec.data.sql import name, one, parquet
 from genrec.errors import GenRecError
 from genrec.ids import ATTRIBUTES, INDEX, ITEM_ID, TITLE
 
@@ -74,7 +74,7 @@ def _attribute_object(path: Path) -> pa.Table | None:
     """A JSON object {item: [attribute, ...]} as a table; None where the file is something else."""
     try:
         content = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(content, dict) or not all(isinstance(value, list) for value in content.values()):
         return None
@@ -157,14 +157,14 @@ def items_sql(
     joins = ""
     known: dict[str, dict[str, str]] = {}
     if parent:
-        known["parent"] = _described(connection, f"read_parquet({literal(str(parent))})")
-        joins += f" LEFT JOIN read_parquet({literal(str(parent))}) AS parent ON parent.{ITEM_ID} = item_index.id"
+        known["parent"] = _described(connection, parquet(parent))
+        joins += f" LEFT JOIN {parquet(parent)} AS parent ON parent.{ITEM_ID} = item_index.id"
     if has_file:
         known["metadata"] = _described(connection, "metadata")
         joins += f" LEFT JOIN metadata ON metadata.{ITEM_ID} = item_index.id"
     if from_log:
-        known["log_items"] = _described(connection, "log_items")
-        joins += " LEFT JOIN log_items USING (code)"
+        known["log_items"] = _described(connection, "(SELECT * EXCLUDE (code) FROM log_items)")
+        joins += " LEFT JOIN log_items ON log_items.code = item_index.code"
     columns = [f'item_index.index AS "{INDEX}"', f"item_index.id AS {ITEM_ID}"]
     every = dict.fromkeys([TITLE, ATTRIBUTES, *(column for table in known.values() for column in table)])
     for column in every:
@@ -179,4 +179,4 @@ def items_sql(
 def _described(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     """The columns that say something of items, and their types."""
     found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    return {row[0]: row[1] for row in found if row[0] not in (INDEX, ITEM_ID, "code")}
+    return {row[0]: row[1] for row in found if row[0] not in (INDEX, ITEM_ID)}

@@ -12,13 +12,14 @@ import duckdb
 
 from genrec.data.columns import Mapping
 from genrec.data.sources import Source
-from genrec.data.sql import literal, name, rows
+from genrec.data.sql import name, parquet, rows
 from genrec.errors import GenRecError
 
 LIST_TYPE = re.compile(r"(\[\]|\[\d+\])$")
 """DuckDB's list and array types: VARCHAR[], INTEGER[3]."""
 
 
+_ROW_NUMBER = "file_row_number"
 TEXTS = 3
 """How many of the lost lines are kept to be shown."""
 
@@ -93,7 +94,7 @@ class ParquetReader:
     relation: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.relation = f"read_parquet({literal(str(self.source.plain))})"
+        self.relation = parquet(self.source.plain)
         try:
             described = rows(self.connection, f"DESCRIBE SELECT * FROM {self.relation}")
         except duckdb.Error as error:
@@ -117,10 +118,13 @@ class ParquetReader:
 
     def load(self, connection: duckdb.DuckDBPyConnection, table: str, select: str, keys: Sequence[str]) -> Lost:
         """Create a view on the file, which is as quick to read as a copy of it would be."""
-        numbered = f"{self.relation.removesuffix(')')}, file_row_number = true)"
+        if _ROW_NUMBER in map(str.lower, self.columns):  # DuckDB cannot add its own
+            create_table(connection, table, select, self.relation)
+            return Lost()
+        numbered = parquet(self.source.plain, f"{_ROW_NUMBER} = true")
         try:
             connection.execute(
-                f"CREATE OR REPLACE VIEW {table} AS SELECT file_row_number AS source_row, {select} FROM {numbered}"
+                f"CREATE OR REPLACE VIEW {table} AS SELECT {_ROW_NUMBER} AS source_row, {select} FROM {numbered}"
             )
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise GenRecError(f"{self.source.path} is a damaged Parquet file; write it again") from error
@@ -141,8 +145,9 @@ def mapped_columns(reader: Reader, mapping: Mapping) -> str:
     These are bad, user_id, item_id (text), time (text, a number or a TIMESTAMPTZ), rating, position, title,
     attributes, breaks.
     """
+    undecodable = (_undecodable(reader, column) for column in (mapping.user, mapping.item))
     columns = {
-        "bad": reader.malformed,
+        "bad": " OR ".join([reader.malformed, *filter(None, undecodable)]),
         "user_id": _text(reader, mapping.user),
         "item_id": _text(reader, mapping.item),
         "time": time_value(reader, mapping.time),
@@ -158,11 +163,27 @@ def mapped_columns(reader: Reader, mapping: Mapping) -> str:
 def _whole(reader: Reader, column: str | None) -> str:
     """SQL: a column of whole numbers."""
     text = f"trim({_text(reader, column)})"
-    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN TRY_CAST({text} AS BIGINT) END"
+    whole = f"TRY_CAST(split_part({text}, '.', 1) AS BIGINT)"
+    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+([.]0*)?') THEN {whole} END"
 
 
 def _text(reader: Reader, column: str | None) -> str:
-    return f"nullif(CAST({reader.value(column)} AS VARCHAR), '')" if column else "CAST(NULL AS VARCHAR)"
+    """SQL: a column as text; bytes as the UTF-8 that they should be, and what is no number as nothing."""
+    if column is None:
+        return "CAST(NULL AS VARCHAR)"
+    value, kind = reader.value(column), reader.kind(column)
+    if kind == "BLOB":
+        value = f"TRY(decode({value}))"
+    elif kind in ("FLOAT", "DOUBLE"):
+        value = f"CASE WHEN NOT isnan({value}) THEN {value} END"
+    return f"nullif(CAST({value} AS VARCHAR), '')"
+
+
+def _undecodable(reader: Reader, column: str) -> str | None:
+    """SQL: whether a column holds bytes that are no UTF-8."""
+    if reader.kind(column) != "BLOB":
+        return None
+    return f"({reader.value(column)} IS NOT NULL AND TRY(decode({reader.value(column)})) IS NULL)"
 
 
 def time_value(reader: Reader, column: str | None) -> str:

@@ -1,5 +1,6 @@
 """What a caller of `prepare` asks for, checked before any work."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,6 +55,8 @@ def make_rules(
         key: next((value for value in (given, known.get(key)) if value is not None), _DEFAULTS[key])
         for key, given in (("min_count", min_count), ("dedupe", dedupe), ("seed", seed))
     }
+    if min_rating is not None and not math.isfinite(min_rating):
+        raise GenRecError(f"--min-rating {min_rating} is no rating; give a number")
     if chosen["min_count"] < 0:
         raise GenRecError(f"min_count {min_count} is negative; 0 or 1 keeps everything, 5 is usual")
     for option, rule, allowed in (("dedupe", chosen["dedupe"], DEDUPE), ("ties", ties or INPUT, TIES)):

@@ -1,5 +1,6 @@
 """Small helpers for SQL text, and the DuckDB connection that prepares a dataset."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,29 @@ def literal(text: str) -> str:
     "'it''s'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(path: Path, *options: str) -> str:
+    """SQL: a Parquet file as a relation; `options` as DuckDB writes them."""
+    # DuckDB takes parts of a path such as "user_id=7" for columns, unless told not to.
+    return f"read_parquet({', '.join([path_literal(path), 'hive_partitioning = false', *options])})"
+
+
+def path_literal(path: Path) -> str:
+    """A file's path as an SQL literal that is no pattern, whatever the path.
+
+    >>> path_literal(Path("logs/a[1].csv"))
+    "'logs/a[[]1].csv'"
+
+    Raises:
+        GenRecError: The path is no text.
+    """
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise GenRecError(f"{ascii(text)[1:-1]} is not named in UTF-8; rename it") from error
+    return literal(re.sub(r"([\[*?])", r"[\1]", text))
 
 
 def name(column: str) -> str:

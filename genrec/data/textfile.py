@@ -68,13 +68,13 @@ def scan_lines(path: Path) -> Lines:
         if count == 0:
             leading += _leading_blank(chunk)
         lines, here = _count_lines(chunk)
-        ends += lines
+        ends += chunk.count(b"\n") if not chunk.endswith(b"\n") else lines
         if b"\r" in chunk:
             returns += chunk.count(b"\r")
             pairs += chunk.count(b"\r\n")
         blank += here
         last = chunk[chunk.rfind(b"\n") + 1 :]
-        count += lines - here + bool(last.strip(b" "))
+        count += lines - here - (bool(last) and not last.strip(b" "))
         quoted = quoted or b'"' in chunk
     return Lines(count, blank, leading, quoted, returns == 0 or returns == pairs == ends)
 
@@ -157,13 +157,13 @@ def whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def _count_lines(chunk: bytes) -> tuple[int, int]:
-    """Line ends, and blank lines."""
+    """Lines, the last perhaps without an end, and how many of them are blank."""
     content = np.frombuffer(chunk, np.uint8)
     ends = content == _LF
     after = content[1:][ends[:-1]]
     suspects = np.count_nonzero(after <= _SPACE)  # a line that begins with a space or ends at once may be blank
     blank = len(_BLANK_LINE.findall(chunk)) if suspects or chunk[:1] in (b"\n", b"\r", b" ") else 0
-    return int(np.count_nonzero(ends)), blank
+    return int(np.count_nonzero(ends)) + (not chunk.endswith(b"\n")), blank
 
 
 def _leading_blank(chunk: bytes) -> int:

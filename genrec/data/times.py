@@ -1,6 +1,6 @@
 """Points in time as logs write them, to UTC microseconds; and the dates of --since and --until."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import duckdb
@@ -66,6 +66,15 @@ def _unit(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, int, 
     return [name for least, name in _UNITS if 10.0 ** (middle - 1) >= least or not least][-1], numbers, texts
 
 
+def _is_date(text: str) -> bool:
+    """Whether a text is a date without a time."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_day(number: str) -> str:
     """SQL: whether a number reads as a day of the years 1900 to 2100 written like 20190131."""
     text = f"CAST(CAST({number} AS BIGINT) AS VARCHAR)"
@@ -115,5 +124,5 @@ def parse_bound(value: object, option: str) -> int | None:
         micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise GenRecError(f"{option} {text!r} is no date; {_DATE_FORMAT}") from error
-    is_day = ":" not in text and "T" not in text
+    is_day = _is_date(text)
     return micros + (86_400_000_000 - 1 if is_day and option == "--until" else 0)

@@ -49,7 +49,7 @@ def export(
     """
     _check_arguments(k, beams, quantize, opset)
     output = Path(output)
-    check_output(output, force)
+    check_output(output, force, [Path(run)])
     require_kind(Path(run), RUN)
     # What can go wrong by a slip is told by now, before seconds go into importing torch.
     from genrec.exporting.content import write_bundle

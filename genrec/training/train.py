@@ -99,13 +99,13 @@ def run_phases(
             return info["result"]
         run_config = TrainConfig(**info["config"])
     elif start:
-        check_output(output, force)
+        check_output(output, force, [Path(dataset), Path(start)])
         from genrec.model.checkpoint import load_run
 
         pretrained = load_run(start)
         run_config = _inherit(given, pretrained, data)
     else:
-        check_output(output, force)
+        check_output(output, force, [Path(dataset)])
         run_config = make_config(given)
     _check_epochs(run_config, phases)
 
