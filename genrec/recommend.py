@@ -157,14 +157,13 @@ class Model:
                     "give item IDs as the data names them"
                 )
             return Found(found.index, found.known, items[items > 0]), unknown
-        if not found.known and not len(found.items):
-            raise GenRecError(self._stranger(user, found))
+        # A new user whose items are all new too is one without a history, not a stranger.
+        if not found.known and not len(found.items) and not found.new_items:
+            raise GenRecError(self._stranger(user))
         return found, []
 
-    def _stranger(self, user: str | None, found: Found) -> str:
+    def _stranger(self, user: str | None) -> str:
         hint = "give what the user had with --history ITEM, once per item, oldest first"
-        if found.new_items:
-            return f"user {user!r} is new and has only items that the model does not know; {hint}"
         if not self.histories.source.has_histories:
             return f"{self.path} was exported without users and histories; {hint}"
         return f"user {user!r} is unknown to {self.histories.source.folder}; {hint}"

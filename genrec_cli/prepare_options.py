@@ -38,6 +38,13 @@ class Dedupe(StrEnum):
     none = "none"
 
 
+class Engine(StrEnum):
+    """What counts and sorts."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 _source = partial(typer.Option, rich_help_panel="Source")
 _column = partial(typer.Option, rich_help_panel="Columns", metavar="NAME")
 _filter = partial(typer.Option, rich_help_panel="Which rows count")
@@ -104,4 +111,11 @@ SeedOption = Annotated[int | None, _order(help="Seed of the hash.", show_default
 MemoryOption = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="Memory before work goes to disk, like 4GB.", show_default="half of all"),
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="Where rows are counted and sorted: this machine's DuckDB, or Spark for logs that one machine cannot "
+        "hold (Parquet only)."
+    ),
 ]

@@ -132,7 +132,8 @@ def _warn_of_history(result: dict[str, Any]) -> None:
     if unknown := result["unknown_history"]:
         _warn(f"items of the history that the model does not know were skipped: {', '.join(unknown)}")
     if count := result["new_items"]:
-        _warn(f"{count} items of the user's history are newer than the model and were skipped")
+        items = "1 item" if count == 1 else f"{count} items"
+        _warn(f"{items} of the user's history newer than the model, and skipped")
 
 
 def _warn(message: str) -> None:

@@ -25,16 +25,16 @@ def drop_duplicates(engine: Engine, rule: str, has_time: bool) -> tuple[int, lis
     if rule == EXACT:
         # One group per event holds less in memory than a window that ranks its rows.
         grouped = "user_code, item_code, micros"
-        best = "min(n) AS n, min(tie) AS tie, CASE WHEN count(*) > 1 THEN max(n) END AS again"
+        best = "min(n) AS n, min(tie) AS tie, count(*) > 1 AS repeated"
         engine.table("groups", f"SELECT {grouped}, {best} FROM encoded GROUP BY {grouped}")
     else:
         first = "PARTITION BY user_code, item_code ORDER BY n >= 0, micros, tie, n"
         ranked = f"SELECT *, row_number() OVER ({first}) AS rank FROM encoded"
         engine.table(
             "groups",
-            f"SELECT {columns}, CASE WHEN rank > 1 AND n >= 0 THEN n END AS again FROM ({ranked}) AS ranked",
+            f"SELECT {columns}, rank > 1 AS repeated FROM ({ranked}) AS ranked",
         )
-    stays = "n >= 0" if rule == EXACT else "n >= 0 AND again IS NULL"
+    stays = "n >= 0" if rule == EXACT else "n >= 0 AND NOT repeated"
     engine.view(
         "events",
         f"SELECT {columns} FROM groups WHERE {stays} UNION ALL SELECT {columns} FROM encoded WHERE n < 0",
@@ -43,4 +43,8 @@ def drop_duplicates(engine: Engine, rule: str, has_time: bool) -> tuple[int, lis
     dropped = int(engine.rows(query)[0][0])
     if not dropped:
         return 0, []
-    return dropped, list(engine.rows(f"SELECT {engine.firsts('again')} FROM groups WHERE again >= 0")[0][0] or [])
+    again = "groups WHERE n >= 0 AND repeated"
+    if rule == EXACT:
+        first = "SELECT user_code, item_code, micros, n AS first FROM groups WHERE repeated"
+        again = f"encoded JOIN ({first}) AS g USING (user_code, item_code, micros) WHERE n > first AND n >= 0"
+    return dropped, list(engine.rows(f"SELECT {engine.firsts('n')} FROM {again}")[0][0] or [])

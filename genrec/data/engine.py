@@ -6,10 +6,14 @@ engine here.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import duckdb
 import pyarrow as pa
+
+TIMESTAMP: Final = "timestamp"
+TEXT: Final = "text"
+NUMBER: Final = "number"
 
 
 class Engine(Protocol):
@@ -24,8 +28,29 @@ class Engine(Protocol):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
 
+    def kind(self, table: str, column: str) -> str:
+        """What a column holds: TIMESTAMP, TEXT or NUMBER."""
+
+    def number(self, value: str) -> str:
+        """SQL: a text or a number as a DOUBLE, NULL otherwise."""
+
     def finite(self, text: str) -> str:
         """SQL: a text as a finite number, NULL otherwise."""
+
+    def whole(self, value: str) -> str:
+        """SQL: a text or a number that is whole as a BIGINT, NULL beyond its range."""
+
+    def quotient(self, number: str, by: int) -> str:
+        """SQL: a BIGINT divided, without the remainder."""
+
+    def day(self, text: str) -> str:
+        """SQL: a text like 20190131 as a timestamp, NULL where there is no such day."""
+
+    def moment(self, text: str) -> str:
+        """SQL: a text in ISO 8601 as a timestamp, UTC where it names no zone; NULL otherwise."""
+
+    def micros(self, timestamp: str) -> str:
+        """SQL: a timestamp as BIGINT UTC microseconds."""
 
     def hashed(self, text: str) -> str:
         """SQL: the first 60 bits of a text's MD5."""
@@ -57,10 +82,40 @@ class DuckDBEngine:
         # A connection streams one result at a time, and closes it when the next query begins.
         return self.connection.cursor().sql(query).to_arrow_reader(size)
 
+    def kind(self, table: str, column: str) -> str:
+        """What a column holds: TIMESTAMP, TEXT or NUMBER."""
+        found = dict(row[:2] for row in self.rows(f"DESCRIBE {table}"))[column]
+        return TIMESTAMP if found.startswith("TIMESTAMP") else TEXT if found == "VARCHAR" else NUMBER
+
+    def number(self, value: str) -> str:
+        """SQL: a text or a number as a DOUBLE."""
+        return f"TRY_CAST({value} AS DOUBLE)"
+
     def finite(self, text: str) -> str:
         """SQL: a text as a finite number, NULL otherwise."""
-        number = f"TRY_CAST({text} AS DOUBLE)"
+        number = self.number(text)
         return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+    def whole(self, value: str) -> str:
+        """SQL: a text or a number that is whole as a BIGINT."""
+        return f"TRY_CAST({value} AS BIGINT)"
+
+    def quotient(self, number: str, by: int) -> str:
+        """SQL: a BIGINT divided, without the remainder."""
+        return f"{number} // {by}"
+
+    def day(self, text: str) -> str:
+        """SQL: a text like 20190131 as a timestamp."""
+        return f"try_strptime({text}, '%Y%m%d')"
+
+    def moment(self, text: str) -> str:
+        """SQL: a text in ISO 8601 as a timestamp; the session's time zone is UTC."""
+        # DuckDB would also take words, "epoch" say, for a time.
+        return f"CASE WHEN left({text}, 1) BETWEEN '0' AND '9' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+
+    def micros(self, timestamp: str) -> str:
+        """SQL: a timestamp as BIGINT UTC microseconds."""
+        return f"CASE WHEN isfinite({timestamp}) THEN epoch_us({timestamp}) END"
 
     def hashed(self, text: str) -> str:
         """SQL: the first 60 bits of a text's MD5."""

@@ -28,7 +28,7 @@ from genrec.ids import (
 
 _BEFORE: Final = 1 << 40
 """Rows of the parent are numbered from -_BEFORE on: no sequence is that long."""
-_EVENTS: Final = {"n": "BIGINT", "user_code": "INTEGER", "item_code": "INTEGER", "micros": "BIGINT"}
+EVENTS: Final = {"n": "BIGINT", "user_code": "INTEGER", "item_code": "INTEGER", "micros": "BIGINT"}
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ def check_times(parent: Parent, has_time: bool) -> None:
 
 
 def load_known(engine: DuckDBEngine, parent: Parent | None) -> None:
-    """Make `known_user`, `known_item` (code, id) and `known_events` (see `_EVENTS`); empty without a parent."""
+    """Make `known_user`, `known_item` (code, id) and `known_events` (see `EVENTS`); empty without a parent."""
     if parent is None:
         for role in ("user", "item"):
             engine.table(f"known_{role}", "SELECT 0::INTEGER AS code, ''::VARCHAR AS id WHERE false")
-        columns = ", ".join(f"NULL::{kind} AS {column}" for column, kind in _EVENTS.items())
+        columns = ", ".join(f"NULL::{kind} AS {column}" for column, kind in EVENTS.items())
         engine.table("known_events", f"SELECT {columns} WHERE false")
         return
     for role, file, column in (("user", USERS_FILE, USER_ID), ("item", ITEMS_FILE, ITEM_ID)):

@@ -13,6 +13,7 @@ from genrec.data.known import KNOWN_NAMES, fetch, known_name
 from genrec.data.layouts import read_layout
 from genrec.data.movielens import Layout
 from genrec.errors import GenRecError
+from genrec.ids import DATASET_FILE
 from genrec.progress import Reporter
 
 STDIN = "-"
@@ -49,9 +50,13 @@ def resolve(
     """
     if not sources:
         raise GenRecError(f"no source is given; name files, a MovieLens folder, or one of: {KNOWN_NAMES}")
+    if "" in map(str, sources):
+        raise GenRecError("a source is empty; name files, a folder, or a known dataset")
     first, path = str(sources[0]), Path(sources[0])
     if is_database(first):
         _only(sources)
+        if format not in ("auto", "parquet"):
+            raise GenRecError(f"--format {format} is for files, and {first} is a database; leave it out")
         table, about = copy_rows(first, selection, work / "database", reporter)
         return Inputs(about.pop("name"), (table,), format, database=about)
     if selection.query or selection.table:
@@ -70,6 +75,9 @@ def resolve(
         )
     if not path.exists() and not path.suffix and len(sources) == 1 and not _is_glob(first) and first != STDIN:
         raise GenRecError(f"{path} does not exist, and the known names are: {KNOWN_NAMES}")
+    for source in map(str, sources):
+        if known_name(source) and not Path(source).exists():
+            _only([source, first])
     paths = tuple(file for source in sources for file in _files(str(source), work))
     return Inputs(_name(first, path), paths, format)
 
@@ -78,7 +86,9 @@ def _files(source: str, work: Path) -> list[Path]:
     """The files that one source stands for, in the order of their names."""
     path = Path(source)
     if source == STDIN:
-        return [_kept(sys.stdin.buffer, work / "stdin")]
+        return [_standard_input(work / "stdin")]
+    if (path / DATASET_FILE).is_file():
+        raise GenRecError(f"{path} is a dataset already; give a log, and --extend {path} to add it to the dataset")
     if path.is_dir():
         found = [file for file in sorted(path.iterdir()) if file.is_file() and file.name[0] not in "._"]
         if not found:
@@ -94,6 +104,18 @@ def _files(source: str, work: Path) -> list[Path]:
         with path.open("rb") as stream:
             return [_kept(stream, work / path.name)]
     return [path]
+
+
+def _standard_input(target: Path) -> Path:
+    """Keep what comes from standard input."""
+    if target.exists():
+        raise GenRecError("standard input is named twice; it can be read once")
+    if sys.stdin is None:
+        raise GenRecError("standard input is closed; give a file")
+    _kept(sys.stdin.buffer, target)
+    if not target.stat().st_size:
+        raise GenRecError("standard input is empty; a log with a header line and rows is wanted")
+    return target
 
 
 def _kept(stream: BinaryIO, target: Path) -> Path:

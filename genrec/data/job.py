@@ -1,5 +1,6 @@
 """One call of `prepare`: what is known of the log, and where every row went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +9,11 @@ from genrec.data.duplicates import drop_duplicates
 from genrec.data.encode import encode
 from genrec.data.engine import Engine
 from genrec.data.examples import Example, listed
-from genrec.data.extend import Parent
+from genrec.data.extend import Parent, check_times
 from genrec.data.filters import BAD, DUPLICATE, K_CORE, Firsts, judge
 from genrec.data.kcore import count_rows, k_core
 from genrec.data.order import Ties
-from genrec.data.rules import Rules
+from genrec.data.rules import Rules, check_columns, order_of_ties
 from genrec.errors import GenRecError
 from genrec.progress import Task
 
@@ -69,6 +70,37 @@ class Job:
         }
 
 
+def make_job(
+    rules: Rules,
+    parent: Parent | None,
+    name: str,
+    format: str,
+    mapping: Mapping,
+    columns: Sequence[str],
+    read: int,
+) -> Job:
+    """Begin a job, once a log's columns are known.
+
+    Args:
+        rules: What the caller asks for.
+        parent: The dataset that is extended.
+        name: What a dataset of the log alone is called.
+        format: What the log is.
+        mapping: Its columns that have a meaning.
+        columns: All of them.
+        read: The number of its rows.
+
+    Raises:
+        GenRecError: A rule cannot be applied to these columns.
+    """
+    check_columns(rules, mapping, columns, format)
+    job = Job(rules, parent, str((parent and parent.info.get("name")) or name), format, mapping, read)
+    job.ties = order_of_ties(rules, mapping, format)
+    if parent:
+        check_times(parent, job.has_time)
+    return job
+
+
 def judge_rows(engine: Engine, job: Job, micros: str | None) -> None:
     """Make `judged`: which rows of `raw` stay, before any is compared with others."""
     job.dropped, job.firsts = judge(engine, job.rules.filters, micros, job.mapping.order is not None)
@@ -83,7 +115,10 @@ def refuse_bad_rows(job: Job) -> None:
     bad = {reason: job.dropped[reason] for reason in BAD if job.dropped[reason]}
     if not job.rules.strict or not bad:
         return
-    told = "; ".join(f"{count:,} {reason} ({listed(job.examples, reason)})" for reason, count in bad.items())
+    shown = {reason: listed(job.examples, reason) for reason in bad}
+    told = "; ".join(
+        f"{count:,} {reason}" + (f" ({shown[reason]})" if shown[reason] else "") for reason, count in bad.items()
+    )
     count = sum(bad.values())
     rows = "1 row is" if count == 1 else f"{count:,} rows are"
     raise GenRecError(f"--strict: {rows} bad: {told}; mend them, or leave --strict out")

@@ -1,7 +1,7 @@
 """The interaction log in the database: every file's rows under common names, in input order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 
@@ -11,7 +11,7 @@ from genrec.data.lines import JsonLinesReader, SequencesReader
 from genrec.data.readers import Lost, ParquetReader, Reader, mapped_columns
 from genrec.data.reviews import map_log, ratings_header
 from genrec.data.sources import Source
-from genrec.data.sql import one
+from genrec.data.sql import one, rows
 from genrec.errors import GenRecError
 
 
@@ -65,30 +65,60 @@ def load_log(
     Raises:
         GenRecError: A file is damaged, has no rows, or lacks a column.
     """
+    readers = [make_reader(connection, source, header) for source in sources]
+    kind, mappings = map_sources(readers, format, wanted)
     parts: list[Part] = []
-    mapping: Mapping | None = None
-    for number, source in enumerate(sources):
-        reader = make_reader(connection, source, header)
-        kind, found = map_log(reader.columns, source, format, wanted)
-        if mapping is not None and (found.time is None) != (mapping.time is None):
-            both = f"{sources[0].name} and {source.name}"
-            raise GenRecError(f"{both}: only one has a time column; set --time-col to one that both have")
-        mapping = mapping or found
-        lost = reader.load(
-            connection, f"raw_{number}", mapped_columns(reader, found), ("user_id", "item_id", "time")
-        )
+    for number, (reader, mapping) in enumerate(zip(readers, mappings, strict=True)):
+        columns = mapped_columns(reader, mapping)
+        lost = reader.load(connection, f"raw_{number}", columns, ("user_id", "item_id", "time"))
         count = int(one(connection, f"SELECT count(*) FROM raw_{number}"))
         parts.append(Part(reader, sum(part.rows for part in parts), count, lost))
-    if mapping is None or not sum(part.rows + part.lost.count for part in parts):
-        raise GenRecError(
-            f"{', '.join(source.name for source in sources)}: a header, but no rows; nothing to prepare"
-        )
+    log = Log(parts, merged(mappings), kind)
+    if not log.read:
+        raise no_rows(sources)
+    # Files whose times are of several types only have their texts in common.
+    texts = "* EXCLUDE (source_row) REPLACE (CAST(time AS VARCHAR) AS time)"
+    columns = texts if len(_time_types(connection, len(parts))) > 1 else "* EXCLUDE (source_row)"
     selects = (
-        f"SELECT source_row + {part.first} AS n, * EXCLUDE (source_row) FROM raw_{number}"
-        for number, part in enumerate(parts)
+        f"SELECT source_row + {part.first} AS n, {columns} FROM raw_{number}" for number, part in enumerate(parts)
     )
     connection.execute(f"CREATE OR REPLACE VIEW raw AS {' UNION ALL BY NAME '.join(selects)}")
-    return Log(parts, mapping, kind)
+    return log
+
+
+def map_sources(
+    readers: Sequence[Reader], format: str, wanted: dict[str, str | None]
+) -> tuple[str, list[Mapping]]:
+    """What a log is, and the columns of each of its files.
+
+    Raises:
+        GenRecError: A file lacks a column, or only some have a time.
+    """
+    found = [map_log(reader.columns, reader.source, format, wanted) for reader in readers]
+    first = readers[0].source
+    for reader, (_, mapping) in zip(readers, found, strict=True):
+        if (mapping.time is None) != (found[0][1].time is None):
+            both = f"{first.name} and {reader.source.name}"
+            raise GenRecError(f"{both}: only one has a time column; set --time-col to one that both have")
+    return found[-1][0], [mapping for _, mapping in found]
+
+
+def merged(mappings: Sequence[Mapping]) -> Mapping:
+    """The columns of a log by their names in the first of its files that has them."""
+    whole = {role: column for mapping in reversed(mappings) for role, column in asdict(mapping).items() if column}
+    return Mapping(**whole)
+
+
+def _time_types(connection: duckdb.DuckDBPyConnection, files: int) -> set[str]:
+    """The types of the files' times."""
+    query = "SELECT typeof(time) FROM (SELECT time FROM raw_{} LIMIT 1) AS first"
+    return {row[0] for number in range(files) for row in rows(connection, query.format(number))}
+
+
+def no_rows(sources: Sequence[Source]) -> GenRecError:
+    """The error for a log without rows."""
+    names = ", ".join(source.name for source in sources)
+    return GenRecError(f"{names}: no rows; nothing to prepare")
 
 
 def make_reader(connection: duckdb.DuckDBPyConnection, source: Source, header: tuple[str, ...]) -> Reader:

@@ -34,7 +34,8 @@ class Ties:
     @property
     def keys(self) -> str:
         """SQL: the columns of `events` that order rows of one user and time."""
-        return "tie, n, item_code" if self.column or self.rule != INPUT else "n"
+        # A parent's rows have negative numbers. Those of new rows say nothing here: Spark knows none.
+        return "tie, least(n, 0), item_code" if self.column or self.rule != INPUT else "n"
 
     def describe(self, share: float | None) -> dict[str, Any]:
         """For dataset.json; `share` is that of `genrec.data.ties`, None without times."""

@@ -4,29 +4,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.data.build import USERS, number_roles, sequences_sql, user_groups
+from genrec.data.build import USERS, user_groups
 from genrec.data.database import Selection
 from genrec.data.dataset import contents_checksum, save_info
 from genrec.data.engine import DuckDBEngine
 from genrec.data.extend import load_known, open_parent
 from genrec.data.inputs import resolve
 from genrec.data.job import Job
-from genrec.data.local import describe_sources, filter_log, metadata_path, read_log
+from genrec.data.local import describe_sources, metadata_path
 from genrec.data.memory import parse_memory
 from genrec.data.metadata import items_from_log, items_sql, load_metadata
 from genrec.data.rules import make_rules
-from genrec.data.sources import Source, open_sources
+from genrec.data.sources import Source
 from genrec.data.sql import scratch_database
+from genrec.data.steps import check_engine, open_steps
 from genrec.data.tables import write_sequences, write_table
 from genrec.data.textfile import check_file
 from genrec.data.ties import TieCounter
-from genrec.files import atomic_folder, check_output
+from genrec.files import atomic_folder, check_apart, check_output
 from genrec.ids import ITEMS_FILE, SEQUENCES_FILE, USERS_FILE
 from genrec.leftovers import work_folder
 from genrec.progress import SILENT, Reporter
 
 _STAGES = 5
-_MATCHED = "SELECT count(*), count(item_id) FROM item_index LEFT JOIN metadata ON item_id = id"
+_MATCHED = "SELECT count(*), count(item_id) FROM item_index LEFT JOIN metadata ON item_id = item_index.id"
 
 
 def prepare(
@@ -52,6 +53,7 @@ def prepare(
     seed: int | None = None,
     strict: bool = False,
     memory: str | None = None,
+    engine: str = "duckdb",
     force: bool = False,
     cache: str | Path | None = None,
     reporter: Reporter = SILENT,
@@ -66,7 +68,7 @@ def prepare(
         user_col: The user column's name; None guesses from usual spellings. So too `item_col`, `time_col`,
             `rating_col`; a log may have no time and no rating.
         order_col: A column of whole numbers that orders rows of one user and time, or all rows of a user where
-            there is no time; None: the rows' position in the source does.
+            there is no time, and by item where it is equal; None: the rows' position in the source does.
         query: The SQL query whose rows are the log, where the source is a database.
         table: The table that is the log; None: the only one.
         items: A file of item metadata.
@@ -84,6 +86,7 @@ def prepare(
         strict: Whether a row that cannot be read, or has no user, item or time, is an error.
         memory: How much memory sorting and joining may take before they go to disk, "4GB" say; None: half of the
             machine's.
+        engine: Where rows are counted and sorted, one of `genrec.data.steps.ENGINES`; "spark" reads Parquet only.
         force: Whether to replace an existing output.
         cache: Where downloads are kept; None: $GENREC_CACHE or ~/.cache/genrec.
         reporter: Receives progress, notes and warnings.
@@ -91,7 +94,7 @@ def prepare(
     Returns:
         users, items, interactions, avg_items_per_user, avg_users_per_item, dropped (rows by reason), path; and
         read, kept, examples (dropped rows: reason, file, row, line, text), before_k_core, rounds, times, ties,
-        columns, filters, name, sources, items_file, parent, warnings, checksum.
+        columns, filters, name, engine, sources, items_file, parent, warnings, checksum.
 
     Raises:
         GenRecError: An input is missing or damaged, a column cannot be found, or nothing is left.
@@ -111,6 +114,7 @@ def prepare(
         parent=parent.info if parent else {},
     )
     limit = parse_memory(memory)
+    check_engine(engine)
     wanted = {"user": user_col, "item": item_col, "time": time_col, "rating": rating_col, "order": order_col}
     named = [sources] if isinstance(sources, str | Path) else list(sources)
     with work_folder(output) as work:
@@ -119,20 +123,22 @@ def prepare(
         about_items = metadata_path(inputs, items)
         if about_items:
             check_file(about_items)
+        check_apart(output, [*inputs.paths, *([about_items] if about_items else [])])
         with reporter.task("Preparing", _STAGES) as task, scratch_database(work, limit) as connection:
             task.advance(0, stage="reading")
-            engine = DuckDBEngine(connection)
-            load_known(engine, parent)
-            opened = open_sources(inputs.paths, inputs.format, work)
-            log, job = read_log(engine, opened, inputs, wanted, rules, parent)
-            # Before the long work, so that a wrong file of metadata shows early.
-            metadata = load_metadata(connection, about_items, log.mapping.item, work) if about_items else None
-            filter_log(engine, log, job, task)
-            task.advance(stage="items")
-            items_query = _catalogue(engine, job, metadata)
+            scratch = DuckDBEngine(connection)
+            load_known(scratch, parent)
+            with open_steps(engine, scratch, inputs, work, limit) as steps:
+                job = steps.read(wanted, rules, parent)
+                # Before the long work, so that a wrong file of metadata shows early.
+                metadata = load_metadata(connection, about_items, job.mapping.item, work) if about_items else None
+                steps.filter(job, task)
+                task.advance(stage="items")
+                rows = steps.number(job)
+            items_query = _catalogue(scratch, job, metadata)
             task.advance(stage="writing")
-            about = describe_sources(opened, inputs, metadata)
-            info = _write(engine, items_query, output, force, job, about)
+            about = {"engine": engine, **describe_sources(steps.sources, inputs, metadata)}
+            info = _write(scratch, items_query, rows, output, force, job, about)
     # Only now: an error says in one line what there is to say.
     for warning in job.warnings:
         reporter.warn(warning)
@@ -140,8 +146,7 @@ def prepare(
 
 
 def _catalogue(engine: DuckDBEngine, job: Job, metadata: Source | None) -> str:
-    """Number users and items; SQL: the catalogue with what is known of its items."""
-    number_roles(engine)
+    """SQL: the catalogue with what is known of its items."""
     if metadata:
         items, matched = engine.rows(_MATCHED)[0]
         if not matched:
@@ -152,14 +157,14 @@ def _catalogue(engine: DuckDBEngine, job: Job, metadata: Source | None) -> str:
 
 
 def _write(
-    engine: DuckDBEngine, items: str, output: Path, force: bool, job: Job, about: dict[str, object]
+    engine: DuckDBEngine, items: str, rows: str, output: Path, force: bool, job: Job, about: dict[str, object]
 ) -> dict[str, Any]:
     """Write the dataset; returns what dataset.json says."""
     ties = TieCounter()
     with atomic_folder(output, force) as folder:
         users = write_table(folder / USERS_FILE, engine.batches(USERS))
         catalogue = write_table(folder / ITEMS_FILE, engine.batches(items))
-        groups = user_groups(engine.batches(sequences_sql(job.ties)), job.has_time)
+        groups = user_groups(engine.batches(rows), job.has_time)
         count = write_sequences(folder / SEQUENCES_FILE, ties.watch(groups), job.has_time)
         averages = {"avg_items_per_user": count / users, "avg_users_per_item": count / catalogue}
         counts = {"users": users, "items": catalogue, "interactions": count, **averages}

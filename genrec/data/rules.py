@@ -1,6 +1,7 @@
 """What a caller of `prepare` asks for, checked before any work."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,7 +73,7 @@ def make_rules(
     return Rules(filters, chosen["min_count"], chosen["dedupe"], rule, chosen["seed"], strict, asked)
 
 
-def check_columns(rules: Rules, mapping: Mapping, columns: list[str], format: str) -> None:
+def check_columns(rules: Rules, mapping: Mapping, columns: Sequence[str], format: str) -> None:
     """Refuse rules on columns that the log does not have.
 
     Raises:

@@ -1,5 +1,6 @@
 """Source files made ready for reading: which format they have, and a plain copy where DuckDB needs one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,8 @@ class Source:
     """A folder for further copies."""
     checksum: str
     """SHA-256 of the file as it was given."""
-
-    @property
-    def name(self) -> str:
-        """The file's name, without the folder."""
-        return self.path.name
+    name: str
+    """What it is called: the end of its path that no other source has."""
 
     @property
     def raw_quotes(self) -> bool:
@@ -75,7 +73,8 @@ def open_sources(paths: Sequence[Path], format: str, work: Path) -> list[Source]
     """
     if format not in FORMATS:
         raise GenRecError(f"format {format!r} is unknown; choose one of: {', '.join(FORMATS)}")
-    sources = [open_source(path, format, work, str(number)) for number, path in enumerate(paths)]
+    names = _names(paths)
+    sources = [open_source(path, format, work, str(number), names[number]) for number, path in enumerate(paths)]
     formats = {source.format: source.name for source in sources}
     if len(formats) > 1:
         listed = ", ".join(f"{name} is {kind}" for kind, name in formats.items())
@@ -83,7 +82,7 @@ def open_sources(paths: Sequence[Path], format: str, work: Path) -> list[Source]
     return sources
 
 
-def open_source(path: Path, format: str, work: Path, tag: str) -> Source:
+def open_source(path: Path, format: str, work: Path, tag: str, name: str | None = None) -> Source:
     """Make one file ready; `tag` tells its copies in `work` from those of others.
 
     Raises:
@@ -93,7 +92,7 @@ def open_source(path: Path, format: str, work: Path, tag: str) -> Source:
     plain = decompress(path, work / f"{tag}.plain") if codec(path) else path
     kind = _format(path, plain, format)
     if kind == "parquet":
-        return Source(path, plain, kind, NO_LINES, work, sha256(path))
+        return Source(path, plain, kind, NO_LINES, work, sha256(path), name or path.name)
     lines = scan_lines(plain)
     if lines.count == 0:
         raise GenRecError(f"{path} holds only blank lines; a file with rows is wanted")
@@ -102,7 +101,21 @@ def open_source(path: Path, format: str, work: Path, tag: str) -> Source:
         lines = scan_lines(plain)
     if kind == "jsonl" and has_literals(plain):
         plain = json_copy(plain, work / f"{tag}.json")
-    return Source(path, plain, kind, lines, work, sha256(path))
+    return Source(path, plain, kind, lines, work, sha256(path), name or path.name)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of paths that tell them apart; a path that is given twice has one name."""
+    pending = {path.absolute().parts for path in paths}
+    names: dict[tuple[str, ...], str] = {}
+    length = 0
+    while pending:
+        length += 1
+        ends = Counter(parts[-length:] for parts in pending)
+        alone = {parts for parts in pending if ends[parts[-length:]] == 1}
+        names |= {parts: "/".join(parts[-length:]) for parts in alone}
+        pending -= alone
+    return [names[path.absolute().parts] for path in paths]
 
 
 def _format(path: Path, plain: Path, wanted: str) -> str:

@@ -3,9 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-import duckdb
-
-from genrec.data.sql import rows
+from genrec.data.engine import TEXT, TIMESTAMP, Engine
 from genrec.errors import GenRecError
 
 # Smallest value of each unit that a column of recent times can have: 1e11 seconds are the year 5138, 1e11
@@ -17,7 +15,7 @@ _LAST_YEAR_SECONDS: Final = 253_402_300_800
 _DATE_FORMAT: Final = "give a date like 2019-01-31 or a time like 2019-01-31T18:00:00Z"
 
 
-def micros_sql(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str]:
+def micros_sql(engine: Engine, table: str) -> tuple[str, str]:
     """How to turn the column `time` of a table into microseconds.
 
     A column's unit is told from its median's magnitude.
@@ -26,36 +24,39 @@ def micros_sql(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, 
         SQL: BIGINT UTC microseconds, NULL where the value is no time.
         What the column was taken for, in a word.
     """
-    kind = next(row[1] for row in rows(connection, f"DESCRIBE {table}") if row[0] == "time")
-    if kind.startswith("TIMESTAMP"):
-        return "CASE WHEN isfinite(time) THEN epoch_us(time) END", "timestamps"
-    unit, numbers, texts = _unit(connection, table)
-    number = _number_sql(unit)
-    if kind != "VARCHAR":
+    kind = engine.kind(table, "time")
+    if kind == TIMESTAMP:
+        return _within_years(engine.micros("time")), "timestamps"
+    unit, numbers, texts = _unit(engine, table)
+    number = _number_sql(engine, unit)
+    if kind != TEXT or not texts:
         return number, unit
-    # A naive time is taken as UTC, because the session's time zone is.
-    moment = "TRY_CAST(time AS TIMESTAMPTZ)"
-    text = f"CASE WHEN isfinite({moment}) THEN epoch_us({moment}) END"
-    both = f"CASE WHEN TRY_CAST(time AS DOUBLE) IS NOT NULL THEN {number} ELSE {text} END"
-    return (number, unit) if not texts else (both, unit if numbers > texts else "ISO 8601")
+    text = _within_years(engine.micros(engine.moment("time")))
+    both = f"CASE WHEN {engine.number('time')} IS NOT NULL THEN {number} ELSE {text} END"
+    return both, unit if numbers > texts else "ISO 8601"
 
 
-def _unit(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, int, int]:
+def _within_years(micros: str) -> str:
+    """SQL: microseconds, NULL beyond the years 1 to 9999."""
+    first, last = _FIRST_YEAR_SECONDS * 1_000_000, _LAST_YEAR_SECONDS * 1_000_000
+    return f"CASE WHEN {micros} >= {first} AND {micros} < {last} THEN {micros} END"
+
+
+def _unit(engine: Engine, table: str) -> tuple[str, int, int]:
     """The unit of a column's numbers; how many numbers and how many other texts it holds."""
-    # Only one row per power of ten leaves the database, so the exact median costs no sort.
-    found = rows(
-        connection,
+    # Only one row per power of ten leaves the engine, so the exact median costs no sort.
+    found = engine.rows(
         f"""
-        SELECT CASE WHEN number IS NULL THEN NULL ELSE length(CAST(CAST(abs(number) AS HUGEINT) AS VARCHAR)) END,
-               count(*), count(*) FILTER ({_is_day("number")})
-        FROM (SELECT TRY_CAST(time AS DOUBLE) AS number FROM {table} WHERE time IS NOT NULL)
+        SELECT CASE WHEN number IS NOT NULL THEN length(CAST(CAST(abs(number) AS DECIMAL(38, 0)) AS STRING)) END,
+               count(*), count(*) FILTER (WHERE {_is_day(engine, "number")})
+        FROM (SELECT {engine.number("time")} AS number FROM {table} WHERE time IS NOT NULL) AS timed
         WHERE number IS NULL OR abs(number) < 1e30 GROUP BY 1 ORDER BY 1
-        """,
+        """
     )
     digits = [(length, count) for length, count, _ in found if length is not None]
     numbers = sum(count for _, count in digits)
     texts = sum(count for length, count, _ in found if length is None)
-    if numbers and sum(days for *_, days in found) == numbers:
+    if 2 * sum(days for *_, days in found) > numbers:
         return "days", numbers, texts
     passed, middle = 0, 1
     for length, count in digits:
@@ -75,28 +76,31 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _is_day(number: str) -> str:
+def _is_day(engine: Engine, number: str) -> str:
     """SQL: whether a number reads as a day of the years 1900 to 2100 written like 20190131."""
-    text = f"CAST(CAST({number} AS BIGINT) AS VARCHAR)"
     return (
         f"CASE WHEN {number} BETWEEN 19000101 AND 21001231 AND {number} = floor({number}) "
-        f"THEN try_strptime({text}, '%Y%m%d') IS NOT NULL ELSE false END"
+        f"THEN {_day(engine, number)} IS NOT NULL ELSE false END"
     )
 
 
-def _number_sql(unit: str) -> str:
+def _day(engine: Engine, number: str) -> str:
+    """SQL: a number like 20190131 as a timestamp."""
+    return engine.day(f"CAST({engine.whole(number)} AS STRING)")
+
+
+def _number_sql(engine: Engine, unit: str) -> str:
     """SQL: a number of units since 1970 as microseconds, NULL beyond the years 1 to 9999."""
-    value = "TRY_CAST(time AS DOUBLE)"
+    value = engine.number("time")
     if unit == "days":
-        day = f"try_strptime(CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR), '%Y%m%d')"
-        return f"CASE WHEN {_is_day(value)} THEN epoch_us({day}) END"
+        return f"CASE WHEN {_is_day(engine, value)} THEN {engine.micros(_day(engine, value))} END"
     per_second = _PER_SECOND[unit]
     # Whole numbers stay integers: a double has not enough digits for nanoseconds.
-    whole = "TRY_CAST(time AS BIGINT)"
+    whole = engine.whole("time")
     exact = (
         f"{whole} * {1_000_000 // per_second}"
         if per_second <= 1_000_000
-        else f"{whole} // {per_second // 1_000_000}"
+        else engine.quotient(whole, per_second // 1_000_000)
     )
     rounded = f"CAST(round({value} * {1_000_000 / per_second!r}) AS BIGINT)"
     return (

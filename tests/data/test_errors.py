@@ -146,7 +146,7 @@ TRUNCATED = gzip.compress(HEADER.encode() + b"u,i,1\n" * 1000)
     [
         ("log.csv", "", "is empty"),
         ("log.csv", "\n \n", "only blank lines"),
-        ("log.csv", HEADER, "a header, but no rows"),
+        ("log.csv", HEADER, "no rows; nothing to prepare"),
         ("log.csv", "u1,i1,5\nu2,i2,6\n", "no user column found among 'u1', 'i1', '5'; name it with --user-col"),
         (
             "log.csv",

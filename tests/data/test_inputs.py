@@ -119,7 +119,7 @@ def test_standard_input_of_the_command(tmp_path):
     assert read_back(tmp_path / "out") == WANTED
     done = subprocess.run([*command, "--force"], input=b"", capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert b"stdin is empty" in done.stderr
+    assert b"standard input is empty" in done.stderr
     assert read_back(tmp_path / "out") == WANTED
 
 
