@@ -86,7 +86,7 @@ def _family(kind: str) -> str:
 def _common(columns: Columns) -> str:
     """SQL: a part's columns as those of every log, to stand after SELECT."""
     found = {role: (_name(name), kind) for role, name, kind in columns}
-    text = {role: f"nullif(CAST({name} AS STRING), '')" for role, (name, _) in found.items()}
+    text = {role: _text(*column) for role, column in found.items()}
     nothing = "CAST(NULL AS STRING)"
     common = {
         "n": "CAST(0 AS BIGINT)",
@@ -98,6 +98,13 @@ def _common(columns: Columns) -> str:
         "position": _position(f"trim({text['order']})") if "order" in text else "CAST(NULL AS BIGINT)",
     }
     return ", ".join(f"{value} AS {name}" for name, value in common.items())
+
+
+def _text(value: str, kind: str) -> str:
+    """SQL: a column as text, what is no number as nothing."""
+    if kind in ("FLOAT", "DOUBLE"):
+        value = f"CASE WHEN NOT isnan({value}) THEN {value} END"
+    return f"nullif(CAST({value} AS STRING), '')"
 
 
 def _time(value: str, kind: str) -> str:
