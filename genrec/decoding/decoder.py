@@ -1,31 +1,28 @@
-"""BART's decoder, one token at a time for many beams of one user.
+"""BART's decoder, some tokens at a time for many beams of one user.
 
-The weights are those of the Hugging Face decoder; only the order of the work differs: beams are folded into the
-query axis of the cross-attention, so a user's keys and values exist once, however many beams there are.
+The weights are those of the Hugging Face decoder; only the order of the work differs. Beams are folded into the
+query axis of both attentions, so a user's keys and values exist once, however many beams there are: those of the
+encoder's states, and those of all tokens that the user's beams were fed so far. Which of them are its own line of
+descent, a beam is told by a mask, so that nothing is ever copied when beams are chosen.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.models.bart.modeling_bart import BartDecoder, BartDecoderLayer
-
-Cache = list[tuple[Tensor, Tensor]]
-"""Per layer the keys and values of the tokens so far, each [batch * beams, heads, steps, head size]."""
+from transformers.models.bart.modeling_bart import BartAttention, BartDecoder, BartDecoderLayer
 
 
 class Memory(NamedTuple):
-    """What cross-attention reads, the same for every step.
+    """What attention reads, one entry per layer.
 
     Attributes:
-        keys: Per layer [batch, heads, head size, length], scaled.
-        values: Per layer [batch, heads, length, head size].
-        mask: [batch, 1, 1, length]; 0 where a token stands, very negative on padding.
+        keys: Each [batch, heads, head size, length], scaled.
+        values: Each [batch, heads, length, head size].
     """
 
     keys: list[Tensor]
     values: list[Tensor]
-    mask: Tensor
 
 
 class BeamDecoder(nn.Module):
@@ -42,68 +39,66 @@ class BeamDecoder(nn.Module):
         """The decoder's layers."""
         return list(self.decoder.layers)
 
-    def remember(self, states: Tensor, attention_mask: Tensor) -> Memory:
-        """Project the encoder's states once for all beams and steps.
+    def remember(self, states: Tensor) -> Memory:
+        """Project the encoder's states ([batch, length, d_model]) once for all beams and steps."""
+        pairs = [self._project(layer.encoder_attn, states) for layer in self.layers]
+        return Memory([key for key, _ in pairs], [value for _, value in pairs])
+
+    def step(
+        self, tokens: Tensor, places: Tensor, encoded: Memory, padding: Tensor, past: Memory | None, sight: Tensor
+    ) -> tuple[Tensor, Memory]:
+        """Feed tokens.
 
         Args:
-            states: [batch, length, d_model] encoder states.
-            attention_mask: int64 [batch, length], 1 where a token stands.
-        """
-        keys, values = [], []
-        for layer in self.layers:
-            attention = layer.encoder_attn
-            key = attention.k_proj(states) * attention.scaling
-            keys.append(self._split(key).transpose(2, 3))
-            values.append(self._split(attention.v_proj(states)))
-        blocked = (1 - attention_mask).to(states.dtype) * torch.finfo(states.dtype).min
-        return Memory(keys, values, blocked[:, None, None, :])
-
-    def step(self, tokens: Tensor, position: int, memory: Memory, cache: Cache) -> tuple[Tensor, Cache]:
-        """Feed one token per beam.
-
-        Args:
-            tokens: int64 [batch, beams].
-            position: Place of the token in the decoder's input, from 0.
-            memory: Of `remember`.
-            cache: Of the step before; empty at position 0.
+            tokens: int64 [batch, n], or [1, n] where all users have the same.
+            places: int64 [n] or [1]: the tokens' places in the decoder's input, from 0.
+            encoded: Of `remember`.
+            padding: [batch, 1, 1, length]; 0 where the encoder had a token, -inf on padding.
+            past: Of the step before; None at the start.
+            sight: [batch, 1, n, all tokens so far]; 0 on a token's own line of descent, itself included, -inf
+                elsewhere. Or with 1 for the batch.
 
         Returns:
-            Hidden states [batch, beams, d_model] and the cache with this token.
+            Hidden states [batch, n, d_model] and the past with these tokens.
         """
-        place = self.decoder.embed_positions.weight[position + self.position_offset]
+        place = self.decoder.embed_positions.weight[places + self.position_offset]
         hidden = self.decoder.layernorm_embedding(self.decoder.embed_tokens(tokens) + place)
-        new_cache: Cache = []
+        own = Memory([], [])
         for number, layer in enumerate(self.layers):
-            attended, entry = self._self_attention(layer, hidden, cache[number] if cache else None)
-            new_cache.append(entry)
-            hidden = layer.self_attn_layer_norm(hidden + attended)
-            attended = self._cross_attention(layer, hidden, memory, number)
+            key, value = self._project(layer.self_attn, hidden)
+            if past is not None:
+                key, value = _join(past.keys[number], key, 3), _join(past.values[number], value, 2)
+            own.keys.append(key)
+            own.values.append(value)
+            hidden = layer.self_attn_layer_norm(hidden + self._attend(layer.self_attn, hidden, key, value, sight))
+            attended = self._attend(
+                layer.encoder_attn, hidden, encoded.keys[number], encoded.values[number], padding
+            )
             hidden = layer.encoder_attn_layer_norm(hidden + attended)
             inner = layer.activation_fn(layer.fc1(hidden))
             hidden = layer.final_layer_norm(hidden + layer.fc2(inner))
-        return hidden, new_cache
+        return hidden, own
 
-    def _self_attention(
-        self, layer: BartDecoderLayer, hidden: Tensor, past: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        attention = layer.self_attn
-        flat = hidden.flatten(0, 1).unsqueeze(1)  # [batch * beams, 1, d_model]
-        query = self._split(attention.q_proj(flat)) * attention.scaling
-        key, value = self._split(attention.k_proj(flat)), self._split(attention.v_proj(flat))
-        if past is not None:
-            key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
-        weights = torch.softmax(query @ key.transpose(2, 3), dim=-1)  # [batch * beams, heads, 1, steps]
-        mixed = (weights @ value).transpose(1, 2).reshape(hidden.shape)
-        return attention.out_proj(mixed), (key, value)
+    def _project(self, attention: BartAttention, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys [batch, heads, head size, n], scaled, and values [batch, heads, n, head size]."""
+        key = attention.k_proj(states) * attention.scaling
+        return self._split(key).transpose(2, 3), self._split(attention.v_proj(states))
 
-    def _cross_attention(self, layer: BartDecoderLayer, hidden: Tensor, memory: Memory, number: int) -> Tensor:
-        attention = layer.encoder_attn
-        query = self._split(attention.q_proj(hidden))  # [batch, heads, beams, head size]
-        weights = torch.softmax(query @ memory.keys[number] + memory.mask, dim=-1)
-        mixed = (weights @ memory.values[number]).transpose(1, 2).reshape(hidden.shape)
-        return attention.out_proj(mixed)
+    def _attend(
+        self, attention: BartAttention, hidden: Tensor, key: Tensor, value: Tensor, mask: Tensor
+    ) -> Tensor:
+        """[batch, n, d_model]: what each of the n hidden states finds."""
+        query = self._split(attention.q_proj(hidden))  # [batch, heads, n, head size]
+        weights = torch.softmax(query @ key + mask, dim=-1)
+        mixed = (weights @ value).transpose(1, 2)  # [batch, n, heads, head size]
+        return attention.out_proj(mixed.flatten(2))
 
     def _split(self, states: Tensor) -> Tensor:
         """[batch, n, d_model] -> [batch, heads, n, head size]."""
-        batch, length, width = states.shape
-        return states.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
+        batch, count, width = states.shape
+        return states.view(batch, count, self.heads, width // self.heads).transpose(1, 2)
+
+
+def _join(past: Tensor, new: Tensor, dimension: int) -> Tensor:
+    """The past, which may be the same for all users, and after it the new."""
+    return torch.cat([past.expand(new.shape[0], -1, -1, -1), new], dim=dimension)

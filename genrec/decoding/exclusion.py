@@ -45,18 +45,18 @@ def items_left(
 
     Args:
         exclusion: Of `list_exclusions`.
-        leaves: int64 [batch, beams, slots] items below each child in the whole catalogue.
-        parents: int64 [batch, beams] distinct nodes; a dead beam's is no item's ancestor.
+        leaves: int64 [batch, beams, slots] items below each child in the whole catalogue, or with 1 for the batch.
+        parents: int64 [batch, beams] distinct nodes, or [1, beams]; a dead beam's is no item's ancestor.
         parent_of_item: int64 [batch, n] each listed item's ancestor at the parents' depth.
         slot_of_item: int64 [batch, n] that ancestor's child on the item's path.
 
     Returns:
         int64 [batch, beams, slots].
     """
-    batch, beams, slots = leaves.shape
+    batch, beams, slots = parent_of_item.shape[0], *leaves.shape[1:]
     below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
     beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
     change = exclusion.change * below.sum(2)
-    changes = torch.zeros_like(leaves).flatten(1).scatter_add(1, beam * slots + slot_of_item, change)
-    start = torch.where(exclusion.only_listed.unsqueeze(2), torch.zeros_like(leaves), leaves)
-    return start + changes.view(batch, beams, slots)
+    place = torch.where(change != 0, beam * slots + slot_of_item, 0)
+    start = torch.where(exclusion.only_listed.unsqueeze(2), 0, leaves)  # [batch, beams, slots]
+    return start.flatten(1).scatter_add(1, place, change).view(batch, beams, slots)

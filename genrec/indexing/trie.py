@@ -15,33 +15,43 @@ class Level:
     """The step from the nodes at one depth (parents) to those at the next (children, in parents' order).
 
     Attributes:
-        start: [parents] number of each parent's first child; its children are consecutive.
-        count: [parents] number of its children.
+        start: [parents + 1] number of each parent's first child, whose siblings follow; the last entry is the
+            number of children.
         token: [children] place of each child's token in `vocabulary`.
         leaves: [children] number of items below each child.
         vocabulary: Tokens that occur at this depth, ascending.
         node_of_item: [items + 1] the child on each item's path; -1 for row 0.
-        slot_of_item: [items + 1] that child's place among its parent's children; 0 for row 0.
     """
 
     start: Array
-    count: Array
     token: Array
     leaves: Array
     vocabulary: Array
     node_of_item: Array
-    slot_of_item: Array
+
+    @property
+    def widest(self) -> int:
+        """Most children of a parent."""
+        return int(np.diff(self.start).max())
+
+    @property
+    def aligned(self) -> bool:
+        """Whether every parent's n-th child has the n-th token of the vocabulary, as balanced codes have it."""
+        parent = np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        return bool((self.token == np.arange(len(self.token)) - self.start[parent]).all())
 
 
 @dataclass(frozen=True)
 class Trie:
-    """All levels; the nodes at the last depth are the items.
+    """All levels at which there is a choice; the children of the last are the items.
 
     Attributes:
-        levels: One per token.
+        prefix: Tokens that all items begin with.
+        levels: One per token after those, up to the last that tells items apart: what follows is sure.
         item_of_leaf: [items] item index of each node at the last depth.
     """
 
+    prefix: Array
     levels: tuple[Level, ...]
     item_of_leaf: Array
 
@@ -66,7 +76,12 @@ def build_trie(item_tokens: TokenMatrix) -> Trie:
         child = np.cumsum(changes) - 1
         levels.append(_level(parent, child, ranked[:, depth], changes, order))
         parent = child
-    return Trie(levels=tuple(levels), item_of_leaf=(order + 1).astype(np.int32))
+    while len(levels) > 1 and levels[-1].widest == 1:
+        levels.pop()
+    shared = 0
+    while shared + 1 < len(levels) and len(levels[shared].token) == 1:
+        shared += 1
+    return Trie(ranked[0, :shared], tuple(levels[shared:]), (order + 1).astype(np.int32))
 
 
 def _level(
@@ -76,20 +91,14 @@ def _level(
     first: NDArray[np.bool_],
     order: NDArray[np.int64],
 ) -> Level:
-    parent_of_child = parent[first]
-    count = np.bincount(parent_of_child)
-    start = np.cumsum(count) - count
+    count = np.bincount(parent[first])
     vocabulary, place = np.unique(token[first], return_inverse=True)
     node_of_item = np.full(len(order) + 1, -1, dtype=np.int32)
-    slot_of_item = np.zeros(len(order) + 1, dtype=np.int32)
     node_of_item[order + 1] = child
-    slot_of_item[order + 1] = child - start[parent]
     return Level(
-        start=start.astype(np.int32),
-        count=count.astype(np.int32),
+        start=np.concatenate([[0], np.cumsum(count)]).astype(np.int32),
         token=place.astype(np.int32),
         leaves=np.bincount(child).astype(np.int32),
         vocabulary=vocabulary.astype(np.int32),
         node_of_item=node_of_item,
-        slot_of_item=slot_of_item,
     )

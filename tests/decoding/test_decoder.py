@@ -16,11 +16,16 @@ def test_steps_equal_the_whole_forward():
     mask[1, 5:] = 0
     tokens = torch.randint(0, scheme.vocabulary, (batch, beams, steps))
     stepper = BeamDecoder(model.model.decoder)
+    padding = torch.where(mask > 0, 0.0, -torch.inf)[:, None, None, :]
     with torch.no_grad():
-        memory = stepper.remember(states, mask)
-        cache, found = [], []
+        encoded = stepper.remember(states)
+        past, found = None, []
         for position in range(steps):
-            hidden, cache = stepper.step(tokens[:, :, position], position, memory, cache)
+            own = torch.where(torch.eye(beams) > 0, 0.0, -torch.inf)  # no beam sees another one's tokens
+            sight = own.repeat(1, position + 1)[None, None]
+            hidden, past = stepper.step(
+                tokens[:, :, position], torch.tensor([position]), encoded, padding, past, sight
+            )
             found.append(hidden)
         expected = model.model.decoder(
             input_ids=tokens.flatten(0, 1),

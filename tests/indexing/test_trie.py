@@ -11,6 +11,10 @@ from tests.helpers import text_like_scheme
 def check(tokens: np.ndarray) -> None:
     trie = build_trie(tokens)
     rows = [tuple(row) for row in tokens[1:].tolist()]
+    shared = len(trie.prefix)
+    assert all(row[:shared] == tuple(trie.prefix) for row in rows)
+    rows = [row[shared : shared + len(trie.levels)] for row in rows]
+    assert len(set(rows)) == len(rows)
     for depth, level in enumerate(trie.levels):
         for item, row in enumerate(rows, start=1):
             child = level.node_of_item[item]
@@ -19,8 +23,10 @@ def check(tokens: np.ndarray) -> None:
             assert level.vocabulary[level.token[child]] == row[depth]
             parent = trie.levels[depth - 1].node_of_item[item] if depth else 0
             siblings = {other[depth] for other in rows if other[:depth] == row[:depth]}
-            assert level.count[parent] == len(siblings)
-            assert level.start[parent] + level.slot_of_item[item] == child
+            assert level.start[parent + 1] - level.start[parent] == len(siblings)
+            assert level.start[parent] + sorted(siblings).index(row[depth]) == child
+        whole = [sorted({other[depth] for other in rows if other[:depth] == row[:depth]}) for row in rows]
+        assert level.aligned == all(list(level.vocabulary[: len(tokens)]) == tokens for tokens in whole)
     for leaf, item in enumerate(trie.item_of_leaf):
         assert trie.levels[-1].node_of_item[item] == leaf
 
