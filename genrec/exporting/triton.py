@@ -13,16 +13,18 @@ from onnx import helper, numpy_helper
 
 from genrec.errors import GenRecError
 from genrec.exporting.content import write_bundle, write_manifest
-from genrec.exporting.golden import GOLDEN_FILE, Tensors, read_golden, replay, save_golden
+from genrec.exporting.golden import GOLDEN_FILE, PLACES, Tensors, ask, read_golden, replay, save_golden
 from genrec.files import describe_files
 from genrec.ids import RECOMMENDER_FILE, TABLE_FILES
 from genrec.model.checkpoint import Run
 from genrec.progress import Reporter
+from genrec.runtime.recommender import Recommender
 
 TRITON = "triton"
 CONFIG_FILE = "config.pbtxt"
 MODEL_FILE = "model.onnx"
 
+_KEPT = (MODEL_FILE, GOLDEN_FILE, *TABLE_FILES)
 _VERSION = "1"
 _MAX_BATCH = 64
 _QUEUE_DELAY = 1000
@@ -59,16 +61,16 @@ def write_repository(run: Run, folder: Path, settings: dict[str, Any], reporter:
     manifest = write_bundle(run, bundle, settings, reporter)
     model = onnx.load(bundle / RECOMMENDER_FILE, load_external_data=False)
     add_batch_dimensions(model)
-    onnx.save(model, version / MODEL_FILE)
-    for kept in (*bundle.glob(f"{RECOMMENDER_FILE}.*"), *(bundle / table for table in TABLE_FILES)):
-        if kept.exists():
-            kept.rename(version / kept.name)
-    _write_golden(bundle / GOLDEN_FILE, version)
+    onnx.save(model, bundle / MODEL_FILE)  # beside the weights, where they are in a file of their own
+    _replace_golden(bundle)
+    for path in (*bundle.glob(f"{RECOMMENDER_FILE}.*"), *(bundle / kept for kept in _KEPT)):
+        if path.exists():
+            path.rename(version / path.name)
     shutil.rmtree(bundle)
     (folder / name / CONFIG_FILE).write_text(config_text(name, model), encoding="utf-8")
     manifest |= {"target": TRITON, "model": name, **_describe_interface(model)}
     write_manifest(version, manifest, [path.name for path in version.iterdir()])
-    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {**manifest, "files": describe_files(folder, files)}
 
 
@@ -143,13 +145,19 @@ def widen(inputs: Tensors) -> Tensors:
     return {name: wide(name, array) for name, array in inputs.items()}
 
 
-def _write_golden(source: Path, version: Path) -> None:
-    """The bundle's requests with the shapes that are wanted here, checked on this graph."""
-    session = onnxruntime.InferenceSession(version / MODEL_FILE, providers=["CPUExecutionProvider"])
-    golden = read_golden(source)
+def _replace_golden(bundle: Path) -> None:
+    """The bundle's requests with the shapes that are wanted here; both graphs must answer them alike.
+
+    The bundle is asked again: where activations are quantised, a column of padding may move the scores.
+    """
+    recommender = Recommender(bundle, device="cpu", verify=False)
+    session = onnxruntime.InferenceSession(bundle / MODEL_FILE, providers=["CPUExecutionProvider"])
+    golden = read_golden(bundle / GOLDEN_FILE)
     for request in golden["requests"]:
-        request["inputs"] = widen(request["inputs"])
+        inputs = widen(request["inputs"])
+        items, scores = ask(recommender, inputs | {name: request["inputs"][name] for name in _PER_ROW})
+        request |= {"inputs": inputs, "outputs": {"items": items[:, :PLACES], "scores": scores[:, :PLACES]}}
     results = replay(golden, lambda inputs: session.run(["items", "scores"], inputs))
     if wrong := [result["name"] for result in results if not result["same"]]:
         raise GenRecError(f"Triton's graph answers otherwise than the bundle's, nothing was written: {wrong}")
-    save_golden(version / GOLDEN_FILE, golden)
+    save_golden(bundle / GOLDEN_FILE, golden)

@@ -45,10 +45,11 @@ def node(request):
         shutil.copyfile(EXAMPLES / name, folder / name)
     # Its own script would fetch CUDA's libraries; the CPU's are in the package.
     env = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        pytest.skip(f"npm cannot install onnxruntime-node: {done.stderr.strip().splitlines()[-1]}")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
+    try:
+        subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=True)
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm cannot install onnxruntime-node: {error}")
 
     def run(*arguments):
         command = ["node", str(folder / "recommend.mjs"), *map(str, arguments)]

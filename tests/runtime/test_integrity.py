@@ -136,6 +136,14 @@ def test_a_manifest_that_was_edited(copy, values):
     refused(copy, "its own checksum differs")
 
 
+@pytest.mark.parametrize(
+    "content", ["", "[]", "null", "[" * 10**5, '{"k": 1e999}', "\x00", "{'k': 1}"], ids=range(7)
+)
+def test_a_manifest_that_is_none(copy, content):
+    (copy / "manifest.json").write_text(content)
+    refused(copy, "manifest.json is damaged")
+
+
 @pytest.mark.parametrize("name", ["items.parquet", "users.parquet", "sequences.parquet"])
 def test_a_map_that_nothing_tells_of(copy, name):
     (copy / name).unlink()
