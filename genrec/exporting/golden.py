@@ -80,7 +80,8 @@ def make_requests(bundle: Scorer, manifest: dict[str, Any]) -> dict[str, Tensors
         ),
         "a negative user number": _request([some(2)], [-1]),
         "banned: the visitor's first three": _request([some(3)], [0], banned=[best]),
-        "an allow list": _request([some(3)], [0], allowed=[[*some(2), *best]]),
+        "an allow list": _request([some(3)], [0], allowed=[[*some(3), *best]]),
+        "an allow list, seen items allowed": _request([some(3)], [0], False, allowed=[[*some(3), *best]]),
         "an allow list, one of it banned": _request([some(3)], [0], banned=[best[:1]], allowed=[best]),
         "an allow list of unknown numbers only": _request([some(3)], [0], allowed=[[items + 1, -1]]),
         "a batch with lists in some rows": _request(

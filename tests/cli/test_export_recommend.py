@@ -113,7 +113,7 @@ def test_verify_tells_a_different_answer(folders, tmp_path):
         done = genrec("export", "--verify", bundle, *options)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
-        assert "1 of 16 requests" in done.stderr
+        assert f"1 of {len(golden['requests'])} requests" in done.stderr
         assert "a visitor, seen items allowed; see genrec doctor" in done.stderr
     assert [row["name"] for row in json.loads(done.stdout)["requests"] if not row["same"]] == [
         "a visitor, seen items allowed"
