@@ -140,7 +140,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise GenRecError(f"{path} does not exist") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise GenRecError(f"{path} is damaged or no JSON file: {error}; make the folder anew") from error
     if not isinstance(content, dict):
         raise GenRecError(f"{path} is damaged: it holds a {type(content).__name__}, not an object")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genrec_cli.options import Debug, Force, Json, Output
+from genrec_cli.options import Debug, Force, Json
 
 
 class Quantize(StrEnum):
@@ -15,9 +15,19 @@ class Quantize(StrEnum):
     none = "none"
 
 
+class Target(StrEnum):
+    """What is written."""
+
+    bundle = "bundle"
+    triton = "triton"
+
+
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run.", show_default=False)],
-    output: Output,
+    context: typer.Context,
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A finished run.", show_default=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write.", show_default=False)
+    ] = None,
     k: Annotated[int, typer.Option(help="Length of the longest list that the bundle can return.")] = 20,
     beams: Annotated[int, typer.Option(help="Beams of the search; at least k are used.")] = 20,
     quantize: Annotated[Quantize, typer.Option(help="How weights are stored.")] = Quantize.none,
@@ -25,6 +35,13 @@ def export(
     no_histories: Annotated[
         bool, typer.Option("--no-histories", help="Leave users and their histories out of the bundle.")
     ] = False,
+    target: Annotated[
+        Target, typer.Option(help="A bundle, or a model repository of the Triton Inference Server.")
+    ] = Target.bundle,
+    verify: Annotated[
+        Path | None,
+        typer.Option(metavar="BUNDLE", help="Write nothing: check a bundle's files and replay its golden.json."),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -32,7 +49,15 @@ def export(
     """Turn a run into a bundle of ONNX graphs that recommends in any runtime, and compare it with the run.
 
     Example: genrec export runs/ml -o exports/ml --k 50
+
+    Example: genrec export --verify exports/ml
     """
+    if verify is not None:
+        _check_alone(context)
+        _verify(verify, json)
+        return
+    if run is None or output is None:
+        raise typer.BadParameter("give a RUN and --output DIR, or --verify BUNDLE")
     from genrec_cli.render import RichReporter, print_json
 
     reporter = RichReporter()
@@ -46,13 +71,65 @@ def export(
         quantize=quantize.value,
         opset=opset,
         histories=not no_histories,
+        target=target.value,
         force=force,
         reporter=reporter,
     )
-    if json:
-        print_json(result)
-    else:
-        _print(result)
+    print_json(result) if json else _print(result)
+
+
+def _check_alone(context: typer.Context) -> None:
+    """--verify writes nothing, so whatever says what to write contradicts it."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in ("verify", "json", "debug") and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--verify BUNDLE writes nothing; leave out {_shown(parameter)}")
+
+
+def _shown(parameter: Any) -> str:
+    """As it is typed: --output, RUN."""
+    return parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar
+
+
+def _verify(bundle: Path, json: bool) -> None:
+    from genrec.errors import GenRecError
+    from genrec.exporting.verify import verify
+    from genrec_cli.render import print_json
+
+    result = verify(bundle)
+    print_json(result) if json else _print_verified(result)
+    if wrong := [request["name"] for request in result["requests"] if not request["same"]]:
+        raise GenRecError(
+            f"{len(wrong)} of {len(result['requests'])} requests of {bundle} are answered differently by "
+            f"{result['provider']}: {'; '.join(wrong)}; see genrec doctor, or export the run again"
+        )
+
+
+def _print_verified(result: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from genrec_cli.render import stdout
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("request", style="cyan", overflow="fold")
+    table.add_column("same items")
+    table.add_column("largest score difference", justify="right")
+    for request in result["requests"]:
+        difference = request["max_abs_diff"]
+        table.add_row(
+            request["name"],
+            "yes" if request["same"] else "[bold red]no[/]",
+            "another number of items" if difference is None else f"{difference:.1e}",
+        )
+    console = stdout()
+    console.print(table)
+    provider = result["provider"].removesuffix("ExecutionProvider")
+    console.print(
+        f"{result['files']} files are whole. Asked of onnxruntime on {provider}; "
+        f"scores may differ by {result['tolerance']:g}."
+    )
 
 
 def _print(result: dict[str, Any]) -> None:

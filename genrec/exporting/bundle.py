@@ -9,6 +9,7 @@ from genrec.folders import RUN, require_kind
 from genrec.progress import SILENT, Reporter
 
 QUANTISATIONS = ("none",)
+TARGETS = ("bundle", "triton")
 
 OPSETS = range(17, 21)
 """Versions of the operator set: LayerNormalization came with 17, and the tracing exporter knows none above 20."""
@@ -23,6 +24,7 @@ def export(
     quantize: str = "none",
     opset: int = 18,
     histories: bool = True,
+    target: str = "bundle",
     force: bool = False,
     reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
@@ -36,38 +38,41 @@ def export(
         quantize: "none", the only one yet.
         opset: Version of the ONNX operator set, 17 to 20.
         histories: Whether users and their histories go with it.
+        target: "bundle", or "triton" for a model repository of the Triton Inference Server.
         force: Replace an existing output.
         reporter: Receives progress.
 
     Returns:
         {"bundle": path, "files": {name: {"sha256", "bytes"}}, "parity": {"max_abs_diff", "same_top_k", ...},
-        "k", "beams", "opset", "indexing", "leaky"}.
+        "k", "beams", "opset", "indexing", "leaky", "target"}.
 
     Raises:
         GenRecError: An argument is out of range, the run is missing, unfinished or damaged, the output exists,
             or an exported graph differs from torch.
     """
-    _check_arguments(k, beams, quantize, opset)
+    _check_arguments(k, beams, quantize, opset, target)
     output = Path(output)
     check_output(output, force, [Path(run)])
     require_kind(Path(run), RUN)
     # What can go wrong by a slip is told by now, before seconds go into importing torch.
     from genrec.exporting.content import write_bundle
+    from genrec.exporting.triton import write_repository
     from genrec.model.checkpoint import load_run
 
     loaded = load_run(run)
     settings = {"k": k, "beams": max(beams, k), "quantize": quantize, "opset": opset, "histories": histories}
+    write = write_repository if target == "triton" else write_bundle
     with atomic_folder(output, force) as folder:
-        manifest = write_bundle(loaded, folder, settings, reporter)
+        manifest = write(loaded, folder, settings, reporter)
     return {
         "bundle": str(output),
         "files": manifest["files"],
         "parity": manifest["parity"],
-        **{name: manifest[name] for name in ("k", "beams", "opset", "indexing", "leaky")},
+        **{name: manifest[name] for name in ("k", "beams", "opset", "indexing", "leaky", "target")},
     }
 
 
-def _check_arguments(k: int, beams: int, quantize: str, opset: int) -> None:
+def _check_arguments(k: int, beams: int, quantize: str, opset: int, target: str) -> None:
     faults = []
     if k < 1:
         faults.append(f"k is {k}, give 1 or more")
@@ -77,5 +82,7 @@ def _check_arguments(k: int, beams: int, quantize: str, opset: int) -> None:
         faults.append(f"opset is {opset}, give {OPSETS[0]} to {OPSETS[-1]}")
     if quantize not in QUANTISATIONS:
         faults.append(f"quantize is {quantize!r}, this version of genrec knows {', '.join(QUANTISATIONS)} only")
+    if target not in TARGETS:
+        faults.append(f"target is {target!r}, give {' or '.join(TARGETS)}")
     if faults:
         raise GenRecError("; ".join(faults))

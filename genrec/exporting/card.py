@@ -114,5 +114,9 @@ def _files(manifest: dict[str, Any]) -> str:
         )
     else:
         lines.append("Users and histories were left out (`--no-histories`).")
+    lines.append(
+        "`golden.json`: made-up requests with their exact answers, to check any runtime by; "
+        "`genrec export --verify FOLDER` replays them and compares all checksums."
+    )
     lines.append("`manifest.json`: all facts above, interface, versions, checksums.")
     return "\n".join(f"* {line}" for line in lines)

@@ -12,10 +12,12 @@ from genrec.data.tables import read_table
 from genrec.decoding.recommender import RecommenderModule
 from genrec.decoding.scorer import TorchScorer
 from genrec.exporting.card import model_card
+from genrec.exporting.golden import write_golden
 from genrec.exporting.graph import describe_interface, export_graph
 from genrec.exporting.onnx_config import SPLIT_FILES, export_split
 from genrec.exporting.parity import measure_parity
 from genrec.files import describe_files, write_json
+from genrec.folders import BUNDLE
 from genrec.histories import ids_checksum
 from genrec.ids import (
     CONFIG_FILE,
@@ -31,6 +33,7 @@ from genrec.ids import (
 from genrec.indexing.tokens import USER_TOKENS_FILE
 from genrec.model.checkpoint import Run
 from genrec.progress import Reporter
+from genrec.runtime.integrity import CHECKSUM, manifest_checksum
 from genrec.runtime.recommender import Recommender
 
 README_FILE = "README.md"
@@ -63,18 +66,23 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
         task.advance()
     manifest = _describe(run, folder, settings) | describe_interface(module)
     # The manifest is written twice: the recommender that is compared reads the first.
-    manifest["files"] = describe_files(folder, sorted(names))
-    write_json(folder / MANIFEST_FILE, manifest)
+    write_manifest(folder, manifest, names)
     bundle = Recommender(folder, device="cpu", verify=False)
     torch_scorer = TorchScorer(run.model, scheme, config.max_length, settings["beams"])
     manifest["parity"] = measure_parity(torch_scorer, bundle, run.sequences, settings["k"], reporter)
     if manifest["parity"]["same_top_k"] < 1:
         reporter.warn(f"only {manifest['parity']['same_top_k']:.2%} of the lists are the same as torch's")
+    write_golden(bundle, folder, manifest)
     (folder / README_FILE).write_text(model_card(manifest), encoding="utf-8")
-    extra = [path.name for path in folder.iterdir() if path.name != MANIFEST_FILE]
-    manifest["files"] = describe_files(folder, sorted(extra))
-    write_json(folder / MANIFEST_FILE, manifest)
+    write_manifest(folder, manifest, [path.name for path in folder.iterdir() if path.name != MANIFEST_FILE])
     return manifest
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any], names: list[str]) -> None:
+    """Write manifest.json, which is given the checksums of the named files and its own."""
+    manifest["files"] = describe_files(folder, sorted(names))
+    manifest[CHECKSUM] = manifest_checksum(manifest)
+    write_json(folder / MANIFEST_FILE, manifest)
 
 
 def _copy_tables(run: Path, folder: Path, histories: bool) -> list[str]:
@@ -94,6 +102,7 @@ def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any
     items = read_table(run.path / ITEMS_FILE, [ITEM_ID]).column(ITEM_ID)
     return {
         "format_version": FORMAT_VERSION,
+        "target": BUNDLE,
         "model_type": run.model.config.model_type,
         **settings,
         "depth": run.scheme.depth,

@@ -64,13 +64,13 @@ def largest_difference(left: Ranked, right: Ranked) -> float:
     return float(np.abs(one[both] - other[both]).max(initial=0.0))
 
 
-def same_lists(left: Ranked, right: Ranked) -> NDArray[np.bool_]:
+def same_lists(left: Ranked, right: Ranked, tolerance: float = SAME) -> NDArray[np.bool_]:
     """Whether two lists are the same: bool [batch].
 
-    Same items in the same order, but items whose scores differ by less than `SAME` may be swapped, and at the
-    end of the list one may stand for the other.
+    Same items in the same order, but items whose scores differ by less than `tolerance` may be swapped, and at
+    the end of the list one may stand for the other.
     """
-    return np.array([_same(*pair) for pair in zip(*left, *right, strict=True)], dtype=bool)
+    return np.array([_same(*pair, tolerance) for pair in zip(*left, *right, strict=True)], dtype=bool)
 
 
 def _same(
@@ -78,16 +78,17 @@ def _same(
     scores: NDArray[np.float32],
     others: NDArray[np.int64],
     other_scores: NDArray[np.float32],
+    tolerance: float,
 ) -> bool:
     if ((items > 0) != (others > 0)).any():
         return False
     filled = items > 0
-    if (np.abs(scores[filled] - other_scores[filled]) >= SAME).any():
+    if (np.abs(scores[filled] - other_scores[filled]) >= tolerance).any():
         return False
     place = {int(item): n for n, item in enumerate(others[filled])}
     last = other_scores[filled][-1] if filled.any() else 0.0
     for n in np.flatnonzero(items != others):
         elsewhere = other_scores[place[int(items[n])]] if int(items[n]) in place else last
-        if abs(scores[n] - elsewhere) >= SAME:
+        if abs(scores[n] - elsewhere) >= tolerance:
             return False
     return True

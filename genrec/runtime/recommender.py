@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import GenRecError
-from genrec.files import read_json, verify_files, verify_sizes
-from genrec.folders import BUNDLE, require_kind
-from genrec.ids import ITEMS_FILE, MANIFEST_FILE, RECOMMENDER_FILE, TABLE_FILES
+from genrec.ids import RECOMMENDER_FILE
+from genrec.runtime.integrity import check_graph, read_manifest, verify_bundle
 from genrec.runtime.sessions import open_session
 from genrec.scoring import Ranked, Rows, nothing, pad
-
-_QUICK_BYTES = 16_000_000
-"""Size of a file whose checksum is a matter of milliseconds."""
-
-_NUMBERS = ("k", "item_count", "user_count")
 
 
 class Recommender:
@@ -47,8 +41,10 @@ class Recommender:
         self.path = Path(bundle)
         self.manifest = read_manifest(self.path)
         if verify:
-            _verify(self.path, self.manifest["files"])
-        self.session, self.provider, self.trouble = open_session(self.path / RECOMMENDER_FILE, device, threads)
+            verify_bundle(self.path, self.manifest)
+        graph = self.path / RECOMMENDER_FILE
+        self.session, self.provider, self.trouble = open_session(graph, device, threads)
+        check_graph(self.session, self.manifest, graph)
         self.k: int = self.manifest["k"]
 
     def __call__(
@@ -82,31 +78,3 @@ class Recommender:
         }
         items, scores = self.session.run(["items", "scores"], feed)
         return items[:, :k], scores[:, :k]
-
-
-def read_manifest(bundle: Path) -> dict[str, Any]:
-    """What a bundle says of itself.
-
-    Raises:
-        GenRecError: The folder is no bundle, or its manifest is damaged or of a newer genrec.
-    """
-    require_kind(bundle, BUNDLE)
-    path = bundle / MANIFEST_FILE
-    manifest = read_json(path)
-    faults = [f"{name} is {manifest.get(name)!r}" for name in _NUMBERS if not isinstance(manifest.get(name), int)]
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not {RECOMMENDER_FILE, ITEMS_FILE} <= set(files):
-        faults.append(f"it does not list {RECOMMENDER_FILE} and {ITEMS_FILE}")
-    elif not all(isinstance(entry, dict) and {"sha256", "bytes"} <= set(entry) for entry in files.values()):
-        faults.append("a file's size or checksum is missing")
-    if faults:
-        raise GenRecError(f"{path} is damaged: {'; '.join(faults)}; export the bundle again")
-    return manifest
-
-
-def _verify(folder: Path, files: dict[str, dict[str, Any]]) -> None:
-    """Check every file; a large one that is not read here (of Optimum's) by its size alone, to start quickly."""
-    read = {name for name in files if name in TABLE_FILES or name.startswith(RECOMMENDER_FILE)}
-    small = {name for name, entry in files.items() if entry["bytes"] <= _QUICK_BYTES}
-    verify_files(folder, {name: files[name] for name in sorted(read | small)})
-    verify_sizes(folder, files)

@@ -26,6 +26,7 @@ FILES = {
     "decoder_model.onnx",
     "decoder_with_past_model.onnx",
     "encoder_model.onnx",
+    "golden.json",
     "item_tokens.parquet",
     "items.parquet",
     "recommender.onnx",
@@ -147,6 +148,7 @@ def test_a_leaky_run_says_so(tmp_path):
         ({"beams": 0}, "beams is 0"),
         ({"opset": 14}, "opset is 14, give 17 to 20"),
         ({"quantize": "int8"}, "knows none only"),
+        ({"target": "tpu"}, "target is 'tpu', give bundle or triton"),
         ({"k": 0, "opset": 21}, "k is 0, give 1 or more; opset is 21"),
     ],
 )

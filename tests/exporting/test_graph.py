@@ -151,9 +151,11 @@ def test_padding_and_foreign_numbers_say_nothing(narrow, engine):
     odd = narrow(engine, [[0, 5, -4, 6, 0, 7, ITEMS + 1, 0]], [2], True, [[0, -1, 10**12]], [[0, 0]])
     assert (plain[0] == odd[0]).all()
     np.testing.assert_allclose(plain[1], odd[1], atol=1e-5)
-    stranger = narrow(engine, [[5, 6, 7]], [USERS + 1], True)
     unknown = narrow(engine, [[5, 6, 7]], [0], True)
-    assert (stranger[0] == unknown[0]).all()
+    for number in (USERS + 1, -1, 10**12):
+        stranger = narrow(engine, [[5, 6, 7]], [number], True)
+        assert (stranger[0] == unknown[0]).all()
+        np.testing.assert_allclose(stranger[1], unknown[1], atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

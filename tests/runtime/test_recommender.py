@@ -129,7 +129,7 @@ def test_imports_neither_torch_nor_transformers(trained):
 
 
 def test_large_files_that_are_not_read_are_checked_by_size(copy, monkeypatch):
-    monkeypatch.setattr("genrec.runtime.recommender._QUICK_BYTES", 10)
+    monkeypatch.setattr("genrec.runtime.integrity._QUICK_BYTES", 10)
     flip(copy / "encoder_model.onnx", 100)
     Recommender(copy)
     (copy / "encoder_model.onnx").write_bytes(b"")
