@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genrec.batching import BATCH_USERS
 from genrec.data.catalogue import Catalogue
 from genrec.data.dataset import load_dataset
 from genrec.data.split import Split
@@ -175,6 +176,10 @@ def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
 
 
 def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:
+    from genrec.runtime.providers import TENSORRT
     from genrec.runtime.recommender import Recommender
 
-    return ScorerRanker(Recommender(path, *placement), k)
+    recommender = Recommender(path, *placement)
+    if recommender.provider == TENSORRT:  # elsewhere the first batch, which is the largest, warms up for the rest
+        recommender.warm_up((1, BATCH_USERS))
+    return ScorerRanker(recommender, k)

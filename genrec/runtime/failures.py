@@ -52,7 +52,9 @@ def remedy(why: str) -> str:
         return "pip install 'onnxruntime-gpu[cuda,cudnn]'"
     if "has no" in why:
         return "pip uninstall -y onnxruntime, then pip install onnxruntime-gpu"
-    return "update the NVIDIA driver" if "driver version" in why else "see genrec doctor"
+    if "driver version" in why:
+        return "update the NVIDIA driver"
+    return "see what it requires at https://onnxruntime.ai/docs/execution-providers"
 
 
 @contextlib.contextmanager

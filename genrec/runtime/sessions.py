@@ -50,7 +50,9 @@ def open_session(model: Path | bytes, placement: Placement, graph: str | None = 
         troubles.append(f"onnxruntime cannot use {short_name(provider)}: {why}; {remedy(why)}")
     option = "device" if placement.provider == Provider.auto else "provider"
     asked = f"--{option} {getattr(placement, option)}"
-    raise GenRecError(f"{asked} was asked for, but {'; '.join(troubles)}; or use --{option} auto")
+    raise GenRecError(
+        f"{asked} was asked for, but {'; '.join(troubles)}; or use --{option} cpu, or see genrec doctor"
+    )
 
 
 def try_provider(

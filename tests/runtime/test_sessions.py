@@ -156,7 +156,7 @@ def test_what_is_asked_for_by_name_must_work(gpu, capfd, library, told):
             opened(**{name: "cuda"})
         message = str(caught.value)
         assert message.startswith(f"--{name} cuda was asked for, but onnxruntime cannot use cuda: {told}")
-        assert message.endswith(f"; or use --{name} auto")
+        assert message.endswith(f"; or use --{name} cpu, or see genrec doctor")
         assert "\n" not in message
         assert "\x1b" not in message
     assert gpu.tried == [CUDA, CUDA]
@@ -175,8 +175,8 @@ def test_what_is_asked_for_by_name_must_work(gpu, capfd, library, told):
             'Error loading "C:\\providers_cuda.dll" which depends on "cublasLt64_13.dll" which is missing',
             "cublasLt64_13.dll is missing; pip install 'onnxruntime-gpu[cuda,cudnn]'",
         ),
-        ("something new\nat line 7", "something new; see genrec doctor"),
-        ("", "the provider did not start; see genrec doctor"),
+        ("something new\nat line 7", "something new; see what it requires at https://onnxruntime"),
+        ("", "the provider did not start; see what it requires at https://onnxruntime"),
     ],
 )
 def test_other_failures(gpu, text, told):
