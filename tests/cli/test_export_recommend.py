@@ -224,3 +224,16 @@ def test_a_provider_that_does_not_work_is_one_line(folders, provider):
     assert done.returncode == 1
     assert f"--provider {provider} was asked for, but onnxruntime cannot use {provider}: no NVIDIA" in done.stderr
     assert done.stderr.strip().count("\n") == 0
+
+
+def test_a_gpu_that_onnxruntime_cannot_use_is_one_line_beside_the_answer(folders, tmp_path):
+    (tmp_path / "nvidia-smi").touch(mode=0o755)  # a driver seems to be there
+    search = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    for command in (("recommend", folders / "bundle", "u1"), ("eval", folders / "bundle")):
+        done = genrec(*command, "--json", PATH=search, CUDA_VISIBLE_DEVICES="0")
+        assert done.returncode == 0, done.stderr
+        if json.loads(done.stdout)["provider"] == "CUDAExecutionProvider":
+            pytest.skip("this machine has CUDA")
+        assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider"
+        assert done.stderr.count("onnxruntime cannot use cuda: ") == 1
+        assert done.stderr.strip().count("\n") == 0, done.stderr
