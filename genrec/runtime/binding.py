@@ -7,24 +7,21 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from genrec.runtime.providers import CPU
-
 
 def run_bound(
-    session: onnxruntime.InferenceSession, provider: str, feed: dict[str, NDArray[Any]], outputs: Sequence[str]
+    session: onnxruntime.InferenceSession, device: str, outputs: Sequence[str], feed: dict[str, NDArray[Any]]
 ) -> list[NDArray[Any]]:
     """Run a graph; the inputs go to the device in one copy each, and only the outputs come back.
 
     Args:
         session: Of the graph.
-        provider: The execution provider that it runs on.
-        feed: Inputs by name.
+        device: "cuda" or "cpu".
         outputs: Names of the outputs.
+        feed: Inputs by name.
 
     Returns:
         The outputs in main memory.
     """
-    device = "cpu" if provider == CPU else "cuda"
     # A value on the CPU borrows the array's memory, so both must live until the run is over.
     values = {
         name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), device)

