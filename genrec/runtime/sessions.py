@@ -112,8 +112,8 @@ def _open(
     options.log_severity_level = 4
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
-    # Threads that spin while a run lasts make it a quarter faster; by default they go on after it, and a service with
-    # 50 requests per second burns a whole core between them.
+    # Threads that spin while a run lasts make it a quarter faster; by default they go on after it, and a service
+    # with 50 requests per second burns a whole core between them.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # Planning which buffers share memory takes time quadratic in the number of nodes: 0.15 s, three quarters of
     # what opening a small bundle costs. The arena hands freed buffers out again anyway: peak memory is the same.
