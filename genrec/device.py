@@ -3,8 +3,7 @@
 import torch
 
 from genrec.errors import GenRecError
-
-DEVICES = ("auto", "cpu", "cuda")
+from genrec.placement import DEVICES
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -9,9 +9,10 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from genrec.runtime.sessions import CPU, nvidia_visible, try_provider, usable_cores
-
-_NVIDIA_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
+from genrec.runtime.failures import remedy
+from genrec.runtime.providers import CPU, CUDA, NAMES, nvidia_visible
+from genrec.runtime.sessions import try_provider
+from genrec.runtime.threads import usable_cores
 
 
 def examine(folder: Path | None = None) -> dict[str, Any]:
@@ -22,8 +23,9 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
 
     Returns:
         {"genrec", "python", "platform", "packages": {name: version or None}, "devices", "providers": {name:
-        {"works", "why"}}, "cores", "memory", "disk", "problems": [{"problem", "remedy", "fatal"}], "ok"};
-        "ok" is false where something does not work at all, not where a GPU could make it faster.
+        {"works", "why", "remedy"}}, "cores", "threads", "memory", "disk", "problems": [{"problem", "remedy",
+        "fatal"}], "ok"}; "cores" are the machine's, "threads" those that this process may use; "ok" is false where
+        something does not work at all, not where a GPU could make it faster.
     """
     folder = folder or Path.cwd()
     packages, problems = _packages()
@@ -36,7 +38,8 @@ def examine(folder: Path | None = None) -> dict[str, Any]:
         "packages": packages,
         "devices": devices,
         "providers": providers,
-        "cores": usable_cores(),
+        "cores": os.cpu_count(),
+        "threads": usable_cores(),
         "memory": _memory(),
         "disk": {"folder": str(folder), "free_bytes": shutil.disk_usage(folder).free},
         "problems": problems,
@@ -86,18 +89,15 @@ def _providers(problems: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         problems.append(_problem(f"onnx or onnxruntime cannot be imported: {error}", "install genrec again"))
         return {}
     found: dict[str, dict[str, Any]] = {}
-    for name in onnxruntime.get_available_providers():
+    for name in dict.fromkeys([*NAMES.values(), *onnxruntime.get_available_providers()]):
         why = _trouble(name, model)
-        found[name] = {"works": why is None, "why": why}
-    if not found.get(CPU, {}).get("works"):
+        found[name] = {"works": why is None, "why": why, "remedy": remedy(why) if why else None}
+    if not found[CPU]["works"]:
         problems.append(_problem("onnxruntime cannot run on the CPU", "install onnxruntime-gpu again"))
-    cuda = found.get(_NVIDIA_PROVIDERS[0])
-    if nvidia_visible() and (cuda is None or not cuda["works"]):
-        cause = cuda["why"] if cuda else "this onnxruntime is built without CUDA"
-        remedy = (
-            "pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA's libraries; bundles run on the CPU until then"
-        )
-        problems.append(_problem(f"onnxruntime cannot use the GPU: {cause}", remedy, fatal=False))
+    cuda = found[CUDA]
+    if nvidia_visible() and not cuda["works"]:
+        cure = f"{cuda['remedy']}; bundles run on the CPU until then"
+        problems.append(_problem(f"onnxruntime cannot use the GPU: {cuda['why']}", cure, fatal=False))
     return found
 
 
@@ -105,8 +105,6 @@ def _trouble(provider: str, model: bytes) -> str | None:
     """Why a provider does not run the tiny graph; None where it does."""
     import numpy as np
 
-    if provider in _NVIDIA_PROVIDERS and not nvidia_visible():
-        return "no NVIDIA GPU is visible"
     session, why = try_provider(model, provider)
     if session is None:
         return why

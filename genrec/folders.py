@@ -1,5 +1,6 @@
 """Telling datasets, runs and bundles apart."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -37,3 +38,8 @@ def require_kind(path: Path, *wanted: str) -> str:
     if kind not in wanted:
         raise GenRecError(f"{path} is a {kind}, not {names}; give the folder of one, or {hint}")
     return kind
+
+
+def user_cache() -> Path:
+    """Where files are kept that can be fetched or made again: $GENREC_CACHE, or ~/.cache/genrec."""
+    return Path(os.environ.get("GENREC_CACHE") or Path.home() / ".cache" / "genrec")

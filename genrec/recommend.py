@@ -15,6 +15,7 @@ from genrec.data.catalogue import Catalogue
 from genrec.errors import GenRecError
 from genrec.folders import BUNDLE, RUN, require_kind
 from genrec.histories import Found, Histories, extended
+from genrec.placement import Placement
 from genrec.scoring import Ranked, Scorer
 
 SHOWN_HISTORY = 10
@@ -23,7 +24,13 @@ SHOWN_HISTORY = 10
 Items = NDArray[np.int64]
 
 
-def load(model: str | Path, device: str = "auto", data: str | Path | None = None) -> "Model":
+def load(
+    model: str | Path,
+    device: str = "auto",
+    data: str | Path | None = None,
+    provider: str = "auto",
+    threads: int | None = None,
+) -> "Model":
     """Open a run or a bundle for recommending.
 
     Args:
@@ -31,19 +38,24 @@ def load(model: str | Path, device: str = "auto", data: str | Path | None = None
         device: "auto", "cpu" or "cuda".
         data: A dataset that extends the model's, for newer histories: its first users and items are the
             model's, its further users are unknown to the model, and its further items are skipped.
+        provider: What runs a bundle: "auto", "tensorrt", "cuda" or "cpu".
+        threads: Threads of a bundle on the CPU; by default the cores that this process may use.
 
     Raises:
-        GenRecError: A folder is missing, damaged or of another kind, or the device does not work.
+        GenRecError: A folder is missing, damaged or of another kind, or where to compute makes no sense or
+            does not work.
     """
     path = Path(model)
+    placement = Placement(device, provider, threads)
     scorer: Scorer
     if require_kind(path, RUN, BUNDLE) == BUNDLE:
         from genrec.runtime.recommender import Recommender
 
-        scorer = recommender = Recommender(path, device)
+        scorer = recommender = Recommender(path, *placement)
         info = recommender.manifest
         counts = (info["user_count"], info["item_count"])
     else:
+        placement.check_run(path)
         from genrec.decoding.scorer import TorchScorer
         from genrec.device import choose_device
         from genrec.model.checkpoint import load_run
@@ -96,7 +108,8 @@ class Model:
             {"user", "known_user", "items": [{"rank", "item", "score", "title"?, ...}], "milliseconds"}; besides
             "history" (the last 10 items, oldest first), "history_length", "unknown_history", "new_items" (items
             of `data` that the model does not know), "unknown_allow" and "unknown_deny" (how many), "backend",
-            "provider". Fewer than k items come back where fewer are left. A score is a log-probability.
+            "provider", "trouble" (why that is not a better one). Fewer than k items come back where fewer are
+            left. A score is a log-probability.
 
         Raises:
             GenRecError: Neither a known user nor a known item is given, or k or a list makes no sense.
@@ -123,6 +136,7 @@ class Model:
             "unknown_deny": unknown_deny,
             "backend": self.scorer.backend,
             "provider": self.scorer.provider,
+            "trouble": self.scorer.trouble,
         }
 
     def allow_list(self, ids: Iterable[str] | None) -> tuple[Items, int]:

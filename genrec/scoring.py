@@ -22,6 +22,8 @@ class Scorer(Protocol):
     """The library that computes: "torch" or "onnxruntime"."""
     provider: str
     """The device or execution provider that really runs."""
+    trouble: str | None
+    """Why that is not a better one, and what to do; None where nothing better was in reach."""
 
     def __call__(
         self,

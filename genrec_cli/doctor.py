@@ -35,7 +35,7 @@ def _print(found: dict[str, Any]) -> None:
     print_facts(f"genrec {found['genrec']}", facts)
     memory, disk = found["memory"], found["disk"]
     machine: dict[str, object] = {
-        "cores": found["cores"],
+        "cores": f"{found['cores']}, of which this process may use {found['threads']} (threads of a bundle)",
         "memory": f"{_gib(memory['available_bytes'])} free of {_gib(memory['total_bytes'])}",
         "disk": f"{_gib(disk['free_bytes'])} free in {disk['folder']}",
     }
@@ -43,7 +43,8 @@ def _print(found: dict[str, Any]) -> None:
         gpu = f"{device['model']}, {_gib(device['memory_bytes'])}" if "model" in device else "works"
         machine[f"torch on {device['name']}"] = gpu
     for name, state in found["providers"].items():
-        machine[f"onnxruntime on {name.removesuffix('ExecutionProvider')}"] = state["why"] or "works"
+        works = "works" if state["works"] else f"{state['why']}: {state['remedy']}"
+        machine[f"onnxruntime on {name.removesuffix('ExecutionProvider')}"] = works
     print_facts("this machine", machine)
     console = stdout()
     for problem in found["problems"]:

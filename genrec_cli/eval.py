@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from genrec_cli.options import Debug, Device, Force, Json, Model
+from genrec.placement import Provider
+from genrec_cli.options import BundleProvider, Debug, Device, Force, Json, Model, Threads
 
 
 class Split(StrEnum):
@@ -31,6 +32,8 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample of users.")] = 0,
     device: Device = "auto",
+    provider: BundleProvider = Provider.auto,
+    threads: Threads = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -55,6 +58,8 @@ def evaluate(
         users=users,
         against=against or (),
         device=device,
+        provider=provider,
+        threads=threads,
         seed=seed,
         reporter=reporter,
     )

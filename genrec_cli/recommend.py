@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from genrec_cli.options import Debug, Device, Force, Json, Model
+from genrec.placement import Provider
+from genrec_cli.options import BundleProvider, Debug, Device, Force, Json, Model, Threads
 
 History = Annotated[
     list[str] | None,
@@ -41,6 +42,8 @@ def recommend(
     allow: Allow = None,
     deny: Deny = None,
     device: Device = "auto",
+    provider: BundleProvider = Provider.auto,
+    threads: Threads = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -58,7 +61,9 @@ def recommend(
     from genrec_cli.render import print_json
 
     lists = {"allow": _read_ids(allow), "deny": _read_ids(deny)}
-    loaded = load(model, device, data)
+    loaded = load(model, device, data, provider, threads)
+    if loaded.scorer.trouble:
+        _warn(loaded.scorer.trouble)
     if users_file is not None and output is not None:
         from genrec.bulk import recommend_file
         from genrec_cli.render import RichReporter

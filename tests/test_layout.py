@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "ids", "leftovers", "files", "folders", "progress", "config", "device", "scoring"},
+    {"errors", "ids", "leftovers", "files", "folders", "progress", "config"}
+    | {"placement", "device", "scoring", "batching"},
     {"data", "indexing", "model", "decoding", "histories"},
     {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},
 ]

@@ -1,6 +1,5 @@
 """Public datasets by name: fetched once, checked, and kept in a cache folder."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ from genrec.data.known_amazon import AMAZON, fetch_amazon
 from genrec.data.known_movielens import MOVIELENS, fetch_movielens
 from genrec.data.layouts import Layout
 from genrec.errors import GenRecError
+from genrec.folders import user_cache
 from genrec.progress import Reporter
 
 KNOWN_NAMES: Final = ", ".join([*MOVIELENS, "amazon-2014-beauty", "amazon-2023-books and other categories"])
@@ -49,7 +49,7 @@ def cache_folder(cache: Path | None) -> Path:
     Raises:
         GenRecError: The folder cannot be made.
     """
-    folder = cache or Path(os.environ.get("GENREC_CACHE") or Path.home() / ".cache" / "genrec")
+    folder = cache or user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

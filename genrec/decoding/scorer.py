@@ -27,6 +27,7 @@ class TorchScorer:
     """
 
     backend = "torch"
+    trouble: str | None = None
 
     def __init__(
         self, model: GenRecForConditionalGeneration, scheme: TokenScheme, max_length: int, beams: int = BEAMS

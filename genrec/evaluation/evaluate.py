@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genrec.batching import BATCH_USERS
 from genrec.data.catalogue import Catalogue
 from genrec.data.dataset import load_dataset
 from genrec.data.split import Split
@@ -18,6 +19,7 @@ from genrec.files import read_json
 from genrec.folders import BUNDLE, RUN, require_kind
 from genrec.histories import check_extends
 from genrec.ids import MANIFEST_FILE, RUN_FILE
+from genrec.placement import Placement
 from genrec.progress import SILENT, Reporter
 
 POPULARITY = "popularity"
@@ -47,6 +49,8 @@ def evaluate(
     users: int | None = None,
     against: Sequence[str | Path] = (),
     device: str = "auto",
+    provider: str = "auto",
+    threads: int | None = None,
     seed: int = 0,
     reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
@@ -61,7 +65,9 @@ def evaluate(
         exclude_seen: Whether items of the history are no candidates.
         users: Evaluate a seeded sample of so many users; None takes all.
         against: Further runs, bundles or "popularity", ranked on the same users.
-        device: Where runs compute: auto, cpu or cuda.
+        device: Where to compute: auto, cpu or cuda.
+        provider: What runs bundles: auto, tensorrt, cuda or cpu.
+        threads: Threads of bundles on the CPU; by default the cores that this process may use.
         seed: Of the sample.
         reporter: Receives progress.
 
@@ -73,13 +79,19 @@ def evaluate(
     """
     started = time.perf_counter()
     ks = _check_cutoffs(k)
+    placement = Placement(device, provider, threads)
+    _check_placement(placement, [model, *against])
     sequences, item_count = _sequences(Path(model), data)
     cases = make_cases(sequences, split, users, seed)
     width = max(ks)
-    contestants = [_contestant(name, sequences, item_count, width, beams, device) for name in (model, *against)]
+    contestants = [_contestant(name, sequences, item_count, width, beams, placement) for name in (model, *against)]
     results = []
     for contestant in contestants:
-        ranks = rank_targets(contestant.make_ranker(), cases, exclude_seen, reporter, contestant.name)
+        ranker = contestant.make_ranker()
+        scorer = ranker.scorer if isinstance(ranker, ScorerRanker) else None
+        if scorer is not None and scorer.trouble:
+            reporter.warn(scorer.trouble)
+        ranks = rank_targets(ranker, cases, exclude_seen, reporter, contestant.name)
         metrics, intervals = summarise(ranks, ks)
         results.append(
             {
@@ -87,6 +99,7 @@ def evaluate(
                 "indexing": contestant.indexing,
                 "metrics": metrics,
                 "intervals": intervals,
+                "provider": scorer.provider if scorer is not None else None,
             }
         )
     own, *others = results
@@ -116,6 +129,13 @@ def _check_cutoffs(k: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(set(k)))
 
 
+def _check_placement(placement: Placement, models: Sequence[str | Path]) -> None:
+    """Refuse settings of bundles where there is none."""
+    placement.check()
+    if not any((Path(name) / MANIFEST_FILE).is_file() for name in models):
+        placement.check_run(Path(models[0]))
+
+
 def _sequences(model: Path, data: str | Path | None) -> tuple[Sequences, int]:
     """The sequences to evaluate on and the number of items of the model's catalogue."""
     kind = require_kind(model, RUN, BUNDLE)
@@ -132,7 +152,7 @@ def _sequences(model: Path, data: str | Path | None) -> tuple[Sequences, int]:
 
 
 def _contestant(
-    name: str | Path, sequences: Sequences, item_count: int, k: int, beams: int, device: str
+    name: str | Path, sequences: Sequences, item_count: int, k: int, beams: int, placement: Placement
 ) -> Contestant:
     if str(name) == POPULARITY:
         return Contestant(POPULARITY, None, lambda: PopularityRanker(sequences, item_count, k))
@@ -141,9 +161,9 @@ def _contestant(
         raise GenRecError(f"{path} does not exist; give a run, a bundle or one of: {', '.join(REFERENCES)}")
     if require_kind(path, RUN, BUNDLE) == BUNDLE:
         indexing = read_json(path / MANIFEST_FILE).get("indexing")
-        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k, device))
+        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k, placement))
     indexing = read_json(path / RUN_FILE).get("config", {}).get("indexing")
-    return Contestant(str(path), indexing, lambda: _run_ranker(path, k, beams, device))
+    return Contestant(str(path), indexing, lambda: _run_ranker(path, k, beams, placement.device))
 
 
 def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
@@ -155,7 +175,11 @@ def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
     return ScorerRanker(TorchScorer(run.model, run.scheme, run.config.max_length, beams), k)
 
 
-def _bundle_ranker(path: Path, k: int, device: str) -> Ranker:
+def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:
+    from genrec.runtime.providers import TENSORRT
     from genrec.runtime.recommender import Recommender
 
-    return ScorerRanker(Recommender(path, device), k)
+    recommender = Recommender(path, *placement)
+    if recommender.provider == TENSORRT:  # elsewhere the first batch, which is the largest, warms up for the rest
+        recommender.warm_up((1, BATCH_USERS))
+    return ScorerRanker(recommender, k)

@@ -1,20 +1,17 @@
 """The evaluation protocol: leave-one-out, the rank over all items, every user that has the split's item."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.batching import by_length
 from genrec.data.split import Split, targets
 from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from genrec.evaluation.metrics import Ranks
 from genrec.progress import SILENT, Reporter
-
-BATCH_USERS = 128
-"""Users ranked together, until memory asks for less."""
 
 Ints = NDArray[np.int64]
 
@@ -37,7 +34,7 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True)
 class Cases:
-    """Who is evaluated: user, length of the history and target, each int64 [n]; longest history last."""
+    """Who is evaluated: user, length of the history and target, each int64 [n]."""
 
     sequences: Sequences
     users: Ints
@@ -47,8 +44,8 @@ class Cases:
     def __len__(self) -> int:
         return len(self.users)
 
-    def histories(self, cases: slice) -> Ints:
-        """int64 [n, longest] histories of some cases, zeros on the right."""
+    def histories(self, cases: Ints) -> Ints:
+        """int64 [n, longest] histories of some cases, by their places, zeros on the right."""
         starts = self.sequences.offsets[self.users[cases] - 1]
         lengths = self.positions[cases]
         step = np.arange(int(lengths.max(initial=0)))
@@ -58,13 +55,11 @@ class Cases:
 
     def seen_share(self) -> float:
         """Share of the targets that the user's history already holds."""
-        seen = [(self.histories(part) == self.targets[part][:, None]).any(1) for part in self.parts(BATCH_USERS)]
-        return float(np.concatenate(seen).mean())
 
-    def parts(self, size: int) -> Iterator[slice]:
-        """Consecutive slices of at most `size` cases."""
-        for start in range(0, len(self), size):
-            yield slice(start, min(start + size, len(self)))
+        def count(cases: Ints) -> int:
+            return int((self.histories(cases) == self.targets[cases][:, None]).any(1).sum())
+
+        return sum(seen for _, seen in by_length(count, self.positions)) / len(self)
 
 
 def make_cases(sequences: Sequences, split: Split, users: int | None = None, seed: int = 0) -> Cases:
@@ -87,8 +82,6 @@ def make_cases(sequences: Sequences, split: Split, users: int | None = None, see
     if users and users < len(who):
         chosen = np.random.default_rng(seed).choice(len(who), users, replace=False)
         who, positions = who[chosen], positions[chosen]
-    order = np.argsort(positions, kind="stable")  # histories of similar length share a batch: little padding
-    who, positions = who[order], positions[order]
     items = sequences.items[sequences.offsets[who - 1] + positions].astype(np.int64)
     return Cases(sequences, who, positions, items)
 
@@ -102,33 +95,17 @@ def rank_targets(
 ) -> Ranks:
     """The rank of each case's target in its list; 0 where it is not on it. Nobody is skipped.
 
-    Running out of memory halves the batch.
-
     Raises:
         GenRecError: A single user does not fit into memory.
     """
     ranks = np.zeros(len(cases), dtype=np.int64)
-    size, start = BATCH_USERS, 0
+
+    def rank(part: Ints) -> Ints:
+        return ranker(cases.users[part], cases.histories(part), exclude_seen)
+
     with reporter.task(name, len(cases)) as task:
-        while start < len(cases):
-            part = slice(start, min(start + size, len(cases)))
-            try:
-                items = ranker(cases.users[part], cases.histories(part), exclude_seen)
-            except (MemoryError, RuntimeError) as error:
-                size = _smaller_batch(size, error)
-                continue
+        for part, items in by_length(rank, cases.positions):
             found = items == cases.targets[part][:, None]
             ranks[part] = np.where(found.any(1), found.argmax(1) + 1, 0)
-            task.advance(part.stop - part.start)
-            start = part.stop
+            task.advance(len(part))
     return ranks
-
-
-def _smaller_batch(size: int, error: Exception) -> int:
-    """Half the batch when memory ran out; any other error goes on its way."""
-    message = str(error).lower()
-    if not isinstance(error, MemoryError) and "out of memory" not in message and "alloc" not in message:
-        raise error
-    if size == 1:
-        raise GenRecError(f"one user alone does not fit into memory: {error}; use fewer beams") from error
-    return size // 2

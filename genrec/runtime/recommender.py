@@ -1,6 +1,7 @@
 """A bundle's recommender: item indexes in, ranked item indexes and scores out."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from genrec.errors import GenRecError
 from genrec.ids import RECOMMENDER_FILE
+from genrec.placement import Placement
+from genrec.runtime.binding import run_bound
 from genrec.runtime.integrity import check_graph, read_manifest, verify_bundle
+from genrec.runtime.providers import CPU, TENSORRT
 from genrec.runtime.sessions import open_session
 from genrec.scoring import Ranked, Rows, nothing, pad
 
@@ -20,6 +24,8 @@ class Recommender:
     Args:
         bundle: Folder that `genrec export` wrote.
         device: "auto", "cpu" or "cuda".
+        provider: "auto", "tensorrt", "cuda" or "cpu"; TensorRT builds its engines at the first runs, for minutes,
+            and keeps them in the user's cache, from where "auto" takes them later.
         threads: Threads of an operator on the CPU; by default the cores that this process may use.
         verify: Whether to compare the graph and the tables with the manifest's checksums.
 
@@ -27,23 +33,32 @@ class Recommender:
         manifest: What manifest.json says.
         k: Length of the longest list it can return.
         provider: The execution provider that really runs.
-        trouble: Why that is not a better one; None where nothing better was in reach.
+        trouble: Why that is not a better one, and what to do; None where nothing better was in reach.
 
     Raises:
-        GenRecError: The folder is no bundle, is damaged or of a newer genrec, or the device does not work.
+        GenRecError: The folder is no bundle, is damaged or of a newer genrec, or the device or provider does not
+            work.
     """
 
     backend = "onnxruntime"
 
     def __init__(
-        self, bundle: Path | str, device: str = "auto", threads: int | None = None, verify: bool = True
+        self,
+        bundle: Path | str,
+        device: str = "auto",
+        provider: str = "auto",
+        threads: int | None = None,
+        verify: bool = True,
     ) -> None:
         self.path = Path(bundle)
         self.manifest = read_manifest(self.path)
         if verify:
             verify_bundle(self.path, self.manifest)
         graph = self.path / RECOMMENDER_FILE
-        self.session, self.provider, self.trouble = open_session(graph, device, threads)
+        checksum = self.manifest["files"][RECOMMENDER_FILE]["sha256"]
+        self.session, self.provider, self.trouble = open_session(
+            graph, Placement(device, provider, threads), checksum
+        )
         check_graph(self.session, self.manifest, graph)
         self.k: int = self.manifest["k"]
 
@@ -69,12 +84,31 @@ class Recommender:
         batch = len(users)
         if not batch:
             return nothing(k or self.k)
+        lists = {"history": pad(history, batch), "banned": pad(banned, batch), "allowed": pad(allowed, batch)}
+        if self.provider == TENSORRT:
+            lists = {name: _few_widths(matrix) for name, matrix in lists.items()}
         feed = {
-            "history": pad(history, batch),
+            **lists,
             "user": np.asarray(users, dtype=np.int64),
             "exclude_seen": np.asarray(exclude_seen, dtype=np.bool_),
-            "banned": pad(banned, batch),
-            "allowed": pad(allowed, batch),
         }
-        items, scores = self.session.run(["items", "scores"], feed)
+        # On the CPU there is nothing to copy, and binding costs 0.03 ms of a small model's 0.9.
+        run = self.session.run if self.provider == CPU else partial(run_bound, self.session, "cuda")
+        items, scores = run(["items", "scores"], feed)
         return items[:, :k], scores[:, :k]
+
+    def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
+        """Run each batch size with the shortest and the longest history, so that no request pays for a first run.
+
+        A first run takes memory from the system; on TensorRT it builds engines, which then serve all sizes between
+        the smallest and the largest of these.
+        """
+        for batch in batch_sizes:
+            for length in (1, self.manifest["max_length"]):
+                self(np.ones((batch, length), np.int64), np.zeros(batch, np.int64))
+
+
+def _few_widths(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A matrix with zeros added up to a width that is a power of two: TensorRT builds an engine per new width."""
+    width = 1 << max(0, matrix.shape[1] - 1).bit_length()
+    return np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))

@@ -1,25 +1,17 @@
 """Opening onnxruntime sessions on the hardware that really works, without its walls of warnings."""
 
 import contextlib
-import io
-import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
+import importlib
 from pathlib import Path
 from typing import NamedTuple
 
 import onnxruntime
 
 from genrec.errors import GenRecError
-
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
-DEVICES = ("auto", "cpu", "cuda")
-
-_NVIDIA_MARKS = ("/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
-"""What the driver puts there: on Linux, in containers, and (dxg) in Windows' Linux."""
+from genrec.placement import Placement, Provider
+from genrec.runtime.failures import captured, first_line, reason, remedy
+from genrec.runtime.providers import CPU, NAMES, TENSORRT, candidates, nvidia_visible, with_options
+from genrec.runtime.threads import usable_cores
 
 
 class OpenSession(NamedTuple):
@@ -28,7 +20,7 @@ class OpenSession(NamedTuple):
     Attributes:
         session: Ready to run.
         provider: The execution provider that really runs.
-        trouble: Why it is not a better one; None where nothing better was in reach.
+        trouble: Why it is not a better one, and what to do; None where nothing better was in reach.
     """
 
     session: onnxruntime.InferenceSession
@@ -36,105 +28,97 @@ class OpenSession(NamedTuple):
     trouble: str | None
 
 
-def open_session(model: Path | bytes, device: str = "auto", threads: int | None = None) -> OpenSession:
-    """Open a graph on CUDA where that works, else on the CPU.
+def open_session(model: Path | bytes, placement: Placement, graph: str | None = None) -> OpenSession:
+    """Open a graph on the best provider that works.
 
     Args:
         model: File of the graph, or the graph itself.
-        device: "auto", "cpu" or "cuda".
-        threads: Threads of an operator on the CPU; by default the cores that this process may use.
+        placement: Where to compute.
+        graph: Checksum of the graph, by which TensorRT's engines are kept.
 
     Raises:
-        GenRecError: The device is unknown, CUDA is asked for and does not work, or the graph is damaged.
+        GenRecError: The placement makes no sense, what it names does not work, or the graph is damaged.
     """
-    if device not in DEVICES:
-        raise GenRecError(f"device {device!r} is unknown; choose one of: {', '.join(DEVICES)}")
-    trouble = None
-    if device == "cuda" or (device == "auto" and nvidia_visible()):
-        session, trouble = try_provider(model, CUDA, threads)
+    placement.check()
+    troubles: list[str] = []
+    for provider in candidates(placement, graph):
+        if provider == CPU:
+            return OpenSession(_open_on_cpu(model, placement.threads), CPU, "; ".join(troubles) or None)
+        session, why = try_provider(model, provider, placement.threads, graph)
         if session is not None:
-            return OpenSession(session, CUDA, None)
-        if device == "cuda":
-            raise GenRecError(
-                f"device cuda was asked for, but onnxruntime cannot use it ({trouble}); "
-                "use --device cpu, or see genrec doctor"
-            )
-    return OpenSession(_open(model, CPU, threads), CPU, trouble)
+            return OpenSession(session, provider, "; ".join(troubles) or None)
+        troubles.append(f"onnxruntime cannot use {short_name(provider)}: {why}; {remedy(why)}")
+    option = "device" if placement.provider == Provider.auto else "provider"
+    asked = f"--{option} {getattr(placement, option)}"
+    raise GenRecError(
+        f"{asked} was asked for, but {'; '.join(troubles)}; or use --{option} cpu, or see genrec doctor"
+    )
 
 
-def nvidia_visible() -> bool:
-    """Whether an NVIDIA GPU may be there; asked first, because trying CUDA in vain costs time."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
-        return False
-    return any(map(os.path.exists, _NVIDIA_MARKS)) or shutil.which("nvidia-smi") is not None
+def try_provider(
+    model: Path | bytes, provider: str, threads: int | None = None, graph: str | None = None
+) -> tuple[onnxruntime.InferenceSession | None, str]:
+    """A session on an execution provider, or None and why there is none."""
+    if provider not in onnxruntime.get_available_providers():
+        return None, f"this onnxruntime has no {provider}"
+    session, failure = None, ""
+    if provider != CPU:
+        _preload(provider)
+    with captured() as log:
+        try:
+            session = _open(model, provider, threads, graph)
+        except Exception as error:
+            failure = str(error)
+    if session is not None and session.get_providers()[0] == provider:
+        return session, ""
+    why = reason(f"{log.getvalue()}\n{failure}")
+    if provider != CPU and not nvidia_visible():
+        return None, f"no NVIDIA GPU is visible ({why})"
+    return None, why
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def short_name(provider: str) -> str:
+    """The name of a provider on the command line.
+
+    >>> short_name("CUDAExecutionProvider")
+    'cuda'
+    """
+    return next((short.value for short, name in NAMES.items() if name == provider), provider)
 
 
-def _open(model: Path | bytes, provider: str, threads: int | None) -> onnxruntime.InferenceSession:
+def _preload(provider: str) -> None:
+    """Load libraries that came with torch or as packages of their own, off the system's search path.
+
+    What is not found is not told: the provider may not need it, or find it elsewhere.
+    """
+    with captured(), contextlib.suppress(ImportError, OSError, RuntimeError):
+        getattr(onnxruntime, "preload_dlls", lambda: None)()
+        if provider == TENSORRT:
+            importlib.import_module("tensorrt_libs")
+
+
+def _open_on_cpu(model: Path | bytes, threads: int | None) -> onnxruntime.InferenceSession:
+    try:
+        return _open(model, CPU, threads)
+    except Exception as error:  # onnxruntime's errors share no base class
+        name = "the graph" if isinstance(model, bytes) else model
+        raise GenRecError(f"onnxruntime cannot open {name}: {first_line(str(error))}") from error
+
+
+def _open(
+    model: Path | bytes, provider: str, threads: int | None, graph: str | None = None
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
+    # Threads that spin while a run lasts make it a quarter faster; by default they go on after it, and a service
+    # with 50 requests per second burns a whole core between them.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     # Planning which buffers share memory takes time quadratic in the number of nodes: 0.15 s, three quarters of
     # what opening a small bundle costs. The arena hands freed buffers out again anyway: peak memory is the same.
     options.enable_mem_reuse = False
     source = model if isinstance(model, bytes) else str(model)
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=[provider])
-    except Exception as error:  # onnxruntime's errors share no base class
-        name = "the graph" if isinstance(model, bytes) else model
-        raise GenRecError(f"onnxruntime cannot open {name}: {_first_line(str(error))}") from error
-
-
-def try_provider(
-    model: Path | bytes, provider: str, threads: int | None = None
-) -> tuple[onnxruntime.InferenceSession | None, str]:
-    """A session on an execution provider, or None and why there is none."""
-    if provider not in onnxruntime.get_available_providers():
-        return None, f"this onnxruntime has no {provider}; onnxruntime-gpu in place of onnxruntime has CUDA's"
-    with _captured() as log:
-        try:
-            # Finds the CUDA libraries that came with torch or as nvidia packages.
-            getattr(onnxruntime, "preload_dlls", lambda: None)()
-            session = _open(model, provider, threads)
-        except Exception as error:
-            return None, _first_line(str(error))
-    if session.get_providers()[0] == provider:
-        return session, ""
-    return None, _reason(log.getvalue())
-
-
-def _reason(log: str) -> str:
-    """The line of onnxruntime's log that names the missing library."""
-    telling = [
-        line for line in log.splitlines() if "cannot open shared object" in line or "Failed to load" in line
-    ]
-    if telling:
-        # "... Failed to load library libonnxruntime_providers_cuda.so with error: libcublasLt.so.12: cannot ..."
-        return telling[0].rpartition("with error: ")[2].rpartition("] ")[2].strip()
-    return _first_line(log) or "the provider did not start"
-
-
-@contextlib.contextmanager
-def _captured() -> Iterator[io.StringIO]:
-    """Collect what native code and Python print on stdout and stderr."""
-    text = io.StringIO()
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as file, contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-        os.dup2(file.fileno(), 2)
-        try:
-            yield text
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            file.seek(0)
-            text.write(file.read().decode(errors="replace"))
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    providers = with_options(provider, graph)
+    # Without its fallback, which would go on with the CPU and print about it.
+    return onnxruntime.InferenceSession(source, options, providers=providers, enable_fallback=0)

@@ -1,4 +1,4 @@
-"""The peer of benchmarks/inference.py: Hugging Face's own beam search finds what genrec finds, on the same weights."""
+"""The peer of benchmarks/inference.py: on the same weights, Hugging Face's beam search finds what genrec finds."""
 
 import sys
 from pathlib import Path

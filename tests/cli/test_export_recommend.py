@@ -254,9 +254,52 @@ def test_doctor(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["ok"]
-    assert found["providers"]["CPUExecutionProvider"] == {"works": True, "why": None}
+    providers = found["providers"]
+    assert {"TensorrtExecutionProvider", "CUDAExecutionProvider"} < set(providers)
+    assert providers["CPUExecutionProvider"] == {"works": True, "why": None, "remedy": None}
+    for state in providers.values():
+        assert state["works"] == (state["why"] is None) == (state["remedy"] is None)
+        assert state["works"] or "\n" not in state["why"]
+    assert 1 <= found["threads"] <= found["cores"]
     assert found["packages"]["torch"]
     assert found["memory"]["total_bytes"] > found["memory"]["available_bytes"] > 0
     shown = genrec("doctor")
     assert shown.returncode == 0
     assert "onnxruntime on CPU" in shown.stdout
+
+
+def test_provider_and_threads(folders):
+    bundle, run = folders / "bundle", folders / "run"
+    done = genrec("recommend", bundle, "u1", "--provider", "cpu", "--threads", 1, "--json")
+    assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider", done.stderr
+    fails("recommend", bundle, "u1", "--provider", "cuda", "--device", "cpu", message="contradict each other")
+    fails("recommend", run, "u1", "--provider", "cpu", message="is a run, which torch computes")
+    fails("eval", run, "--against", "popularity", "--threads", 1, message="is a run, which torch computes")
+    fails("recommend", bundle, "u1", "--provider", "gpu", message="tensorrt", code=2)
+    fails("recommend", bundle, "u1", "--threads", 0, message="--threads", code=2)
+    done = genrec("eval", bundle, "--against", run, "--provider", "cpu", "--threads", 1, "--json")
+    result = json.loads(done.stdout)
+    assert (result["provider"], result["against"][0]["provider"]) == ("CPUExecutionProvider", "cpu")
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_does_not_work_is_one_line(folders, provider):
+    bundle = folders / "bundle"
+    environment = {"CUDA_VISIBLE_DEVICES": ""}  # also where there is a GPU
+    done = genrec("recommend", bundle, "u1", "--provider", provider, **environment)
+    assert done.returncode == 1
+    assert f"--provider {provider} was asked for, but onnxruntime cannot use {provider}: no NVIDIA" in done.stderr
+    assert done.stderr.strip().count("\n") == 0
+
+
+def test_a_gpu_that_onnxruntime_cannot_use_is_one_line_beside_the_answer(folders, tmp_path):
+    (tmp_path / "nvidia-smi").touch(mode=0o755)  # a driver seems to be there
+    search = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    for command in (("recommend", folders / "bundle", "u1"), ("eval", folders / "bundle")):
+        done = genrec(*command, "--json", PATH=search, CUDA_VISIBLE_DEVICES="0")
+        assert done.returncode == 0, done.stderr
+        if json.loads(done.stdout)["provider"] == "CUDAExecutionProvider":
+            pytest.skip("this machine has CUDA")
+        assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider"
+        assert done.stderr.count("onnxruntime cannot use cuda: ") == 1
+        assert done.stderr.strip().count("\n") == 0, done.stderr
