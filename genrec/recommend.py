@@ -23,7 +23,9 @@ SHOWN_HISTORY = 10
 Items = NDArray[np.int64]
 
 
-def load(model: str | Path, device: str = "auto", data: str | Path | None = None) -> "Model":
+def load(
+    model: str | Path, device: str = "auto", data: str | Path | None = None, threads: int | None = None
+) -> "Model":
     """Open a run or a bundle for recommending.
 
     Args:
@@ -31,6 +33,7 @@ def load(model: str | Path, device: str = "auto", data: str | Path | None = None
         device: "auto", "cpu" or "cuda".
         data: A dataset that extends the model's, for newer histories: its first users and items are the
             model's, its further users are unknown to the model, and its further items are skipped.
+        threads: Threads of a bundle on the CPU; by default the cores that this process may use.
 
     Raises:
         GenRecError: A folder is missing, damaged or of another kind, or the device does not work.
@@ -40,7 +43,7 @@ def load(model: str | Path, device: str = "auto", data: str | Path | None = None
     if require_kind(path, RUN, BUNDLE) == BUNDLE:
         from genrec.runtime.recommender import Recommender
 
-        scorer = recommender = Recommender(path, device)
+        scorer = recommender = Recommender(path, device, threads=threads)
         info = recommender.manifest
         counts = (info["user_count"], info["item_count"])
     else:
