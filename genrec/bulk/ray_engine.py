@@ -133,6 +133,7 @@ def _absolute(folder: Folder) -> Folder:
 def _connected() -> Iterator[Any]:
     """Ray, connected to RAY_ADDRESS or to a cluster of this block on this machine; quiet."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
     import ray.data

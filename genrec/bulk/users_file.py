@@ -20,8 +20,8 @@ from genrec.errors import GenRecError
 USER: Final = "user"
 HISTORY: Final = "history"
 
-_BLOCK: Final = 16 << 20
-"""Bytes of text that are parsed together."""
+_BLOCK: Final = 4 << 20
+"""Bytes of text that are parsed together, and the longest row; Arrow reads up to 32 blocks ahead."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,10 @@ def _told(path: Path) -> Iterator[None]:
     except IsADirectoryError as error:
         raise GenRecError(f"the users file {path} is a folder; give one CSV, TSV or Parquet file") from error
     except (OSError, pa.ArrowException) as error:
+        if "straddl" in str(error):
+            raise GenRecError(
+                f"a row of {path} is longer than {_BLOCK >> 20} MB; shorten it, or use Parquet"
+            ) from error
         raise GenRecError(f"the users file {path} cannot be read: {error}") from error
 
 

@@ -158,6 +158,12 @@ def test_a_very_long_history(trained, tmp_path):
     assert pq.read_table(tmp_path / "out.parquet")["item"].to_pylist()[2:4] == [row["item"] for row in one]
 
 
+def test_a_row_without_end(trained, tmp_path):
+    (tmp_path / "users.csv").write_text(f"user\nu1\n{'x' * (13 << 20)}\nu2\n")
+    with pytest.raises(GenRecError, match=r"a row of .* is longer than 4 MB"):
+        recommend_to_many(Job(trained.bundle, tmp_path / "users.csv"), tmp_path / "out.parquet")
+
+
 def test_no_rows(path, tmp_path):
     (tmp_path / "users.csv").write_text("user\n")
     assert recommend_to_many(Job(path, tmp_path / "users.csv"), tmp_path / "out.parquet")["rows"] == 0
