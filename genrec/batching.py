@@ -62,6 +62,11 @@ def by_length(
         start += len(places)
 
 
+def most_users(listed: int) -> int:
+    """Most users of a batch in which each has so many banned and allowed items."""
+    return min(BATCH_USERS, max(1, _LISTED_NUMBERS // (1 + listed)))
+
+
 def score_many(
     scorer: Scorer,
     history: Rows,
@@ -81,14 +86,13 @@ def score_many(
         return scorer(history, users, exclude_seen, banned, allowed, k)
     people = np.asarray(users, dtype=np.int64)
     listed = sum(max(map(len, rows)) for rows in (banned, allowed) if rows is not None)
-    most = min(BATCH_USERS, max(1, _LISTED_NUMBERS // (1 + listed)))
 
     def run(places: NDArray[np.int64]) -> Ranked:
         limits = {"banned": _take(banned, places), "allowed": _take(allowed, places)}
         return scorer([history[place] for place in places], people[places], exclude_seen, **limits, k=k)
 
     batches = []
-    for places, ranked in by_length(run, list(map(len, history)), users=most):
+    for places, ranked in by_length(run, list(map(len, history)), most_users(listed)):
         batches.append((places, *ranked))
         advance(len(places))
     places, items, scores = (np.concatenate(parts) for parts in zip(*batches, strict=True))

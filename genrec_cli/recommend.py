@@ -8,28 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from genrec.placement import Provider
+from genrec_cli import recommend_options as options
 from genrec_cli.options import BundleProvider, Debug, Device, Force, Json, Model, Threads
-
-History = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="ITEM",
-        help="Item of a history, oldest first: repeatable, or once as a JSON list. In place of the user's own.",
-    ),
-]
-UsersFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="CSV or Parquet with a column user, history or both; needs --output."),
-]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT.parquet", help="For --users-file.")]
-Allow = Annotated[Path | None, typer.Option(metavar="FILE", help="Recommend only these items: one ID per line.")]
-Deny = Annotated[Path | None, typer.Option(metavar="FILE", help="Never recommend these items: one ID per line.")]
 
 
 def recommend(
     model: Model,
     user: Annotated[str | None, typer.Argument(help="User ID, as the data names it.", show_default=False)] = None,
-    history: History = None,
+    history: options.HistoryOption = None,
     k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Items of the history may be recommended again.")
@@ -37,10 +23,15 @@ def recommend(
     data: Annotated[
         Path | None, typer.Option(metavar="DATASET", help="Newer histories: a dataset that extends the model's.")
     ] = None,
-    users_file: UsersFile = None,
-    output: Output = None,
-    allow: Allow = None,
-    deny: Deny = None,
+    allow: options.AllowOption = None,
+    deny: options.DenyOption = None,
+    users_file: options.UsersFileOption = None,
+    all_users: options.AllUsersOption = False,
+    output: options.OutputOption = None,
+    parts: options.PartsOption = None,
+    shard: options.ShardOption = None,
+    engine: options.EngineOption = options.Engine.local,
+    workers: options.WorkersOption = None,
     device: Device = "auto",
     provider: BundleProvider = Provider.auto,
     threads: Threads = None,
@@ -48,58 +39,37 @@ def recommend(
     debug: Debug = False,
     force: Force = False,
 ) -> None:
-    """Recommend the next items to a user, to a visitor with a history, or to everybody in a file.
+    """Recommend the next items to a user, to a visitor with a history, or to many at once.
 
     Example: genrec recommend exports/ml 196 --k 5
 
     Example: genrec recommend exports/ml --history 50 --history 181
+
+    Example: genrec recommend exports/ml --all-users -o recs.parquet
     """
-    _check_usage(user, history, users_file, output)
+    many = options.Many(users_file, all_users, output, parts, shard, engine, workers)
+    options.check_usage(user, history, many)
     # Nothing here multiplies matrices in numpy, and starting its threads takes 50 ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    lists = {"allow": _read_ids(allow), "deny": _read_ids(deny)}
+    opening: dict[str, Any] = {"device": device, "provider": provider, "threads": threads}
+    if many.wanted:
+        from genrec_cli.recommend_many import recommend_many
+
+        recommend_many(
+            model, many, opening, {"data": data, "k": k, "include_seen": include_seen, **lists}, force, json
+        )
+        return
     from genrec.recommend import load
     from genrec_cli.render import print_json
 
-    lists = {"allow": _read_ids(allow), "deny": _read_ids(deny)}
-    loaded = load(model, device, data, provider, threads)
+    loaded = load(model, data=data, **opening)
     if loaded.scorer.trouble:
-        _warn(loaded.scorer.trouble)
-    if users_file is not None and output is not None:
-        from genrec.bulk import recommend_file
-        from genrec_cli.render import RichReporter
-
-        result = recommend_file(
-            loaded,
-            users_file,
-            output,
-            k=k,
-            include_seen=include_seen,
-            **lists,
-            force=force,
-            reporter=RichReporter(),
-        )
-        _warn_of_lists(result)
-        print_json(result) if json else _print_file(result)
-        return
+        warn(loaded.scorer.trouble)
     result = loaded.recommend(user, _parse_history(history), k, include_seen, **lists)
-    _warn_of_lists(result)
+    warn_of_lists(result)
     _warn_of_history(result)
     print_json(result) if json else _print_list(result)
-
-
-def _check_usage(
-    user: str | None, history: list[str] | None, users_file: Path | None, output: Path | None
-) -> None:
-    one = user is not None or history
-    if users_file is not None:
-        if one:
-            raise typer.BadParameter("give either --users-file or a USER and --history, not both")
-        if output is None:
-            raise typer.BadParameter("--users-file needs --output OUT.parquet")
-    elif output is not None:
-        raise typer.BadParameter("--output belongs to --users-file; a single list goes to the screen, or --json")
-    elif not one:
-        raise typer.BadParameter("give a USER, or --history ITEM, or --users-file FILE")
 
 
 def _parse_history(values: list[str] | None) -> list[str] | None:
@@ -127,38 +97,25 @@ def _read_ids(path: Path | None) -> list[str] | None:
     return [line.removesuffix("\r") for line in lines if line.strip()]
 
 
-def _warn_of_lists(result: dict[str, Any]) -> None:
+def warn_of_lists(result: dict[str, Any]) -> None:
+    """How many of the listed items are unknown."""
     for name in ("allow", "deny"):
         if count := result[f"unknown_{name}"]:
-            _warn(f"{count} items of the --{name} list are not in the model's catalogue")
+            warn(f"{count} items of the --{name} list are not in the model's catalogue")
 
 
 def _warn_of_history(result: dict[str, Any]) -> None:
     if unknown := result["unknown_history"]:
-        _warn(f"items of the history that the model does not know were skipped: {', '.join(unknown)}")
+        warn(f"items of the history that the model does not know were skipped: {', '.join(unknown)}")
     if count := result["new_items"]:
         items = "1 item" if count == 1 else f"{count} items"
-        _warn(f"{items} of the user's history newer than the model, and skipped")
+        warn(f"{items} of the user's history newer than the model, and skipped")
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     from genrec_cli.render import RichReporter
 
     RichReporter().warn(message)
-
-
-def _print_file(result: dict[str, Any]) -> None:
-    from genrec_cli.render import print_facts
-
-    names = {
-        "users": "users",
-        "known_users": "known to the model",
-        "without_history": "without any known item",
-        "unknown_items": "unknown items, skipped",
-        "rows": "recommendations",
-        "seconds": "seconds",
-    }
-    print_facts(result["path"], {shown: result[name] for name, shown in names.items()})
 
 
 def _print_list(result: dict[str, Any]) -> None:

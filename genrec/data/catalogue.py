@@ -32,6 +32,12 @@ class Catalogue:
         return read_table(self.folder / ITEMS_FILE)
 
     @cached_property
+    def _item_ids(self) -> pa.ChunkedArray:
+        """In one chunk, of which single IDs are quickly taken, whatever the size of the catalogue."""
+        ids = read_table(self.folder / ITEMS_FILE, [ITEM_ID]).column(ITEM_ID)
+        return pa.chunked_array([ids.cast(pa.large_string()).combine_chunks()])
+
+    @cached_property
     def _users(self) -> pa.ChunkedArray:
         path = self.folder / USERS_FILE
         if not path.exists():
@@ -65,7 +71,7 @@ class Catalogue:
             raise IndexError(f"user {index} is not in 1..{len(self._users)}")
         return self._users[index - 1].as_py()
 
-    def user_indexes(self, ids: Sequence[str]) -> np.ndarray:
+    def user_indexes(self, ids: Sequence[str] | pa.Array) -> np.ndarray:
         """int64 [n]: the indexes of external user IDs, 0 where unknown."""
         return _positions(ids, self._users)
 
@@ -87,13 +93,13 @@ class Catalogue:
             row -= rows
         raise IndexError(f"user {user_index} is not in {path}")
 
-    def item_indexes(self, ids: Sequence[str]) -> np.ndarray:
+    def item_indexes(self, ids: Sequence[str] | pa.Array) -> np.ndarray:
         """int64 [n]: the indexes of external item IDs, 0 where unknown."""
-        return _positions(ids, self._items.column(ITEM_ID))
+        return _positions(ids, self._item_ids)
 
-    def item_ids(self, indexes: Sequence[int] | np.ndarray) -> list[str]:
-        """The external IDs of item indexes (1..I)."""
-        return self._items.column(ITEM_ID).take(self._rows(indexes)).to_pylist()
+    def item_ids(self, indexes: np.ndarray) -> pa.Array:
+        """string [n]: the external IDs of item indexes (1..I)."""
+        return self._item_ids.take(pa.array(indexes - 1)).combine_chunks().cast(pa.string())
 
     def item_rows(self, indexes: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
         """What is known of items (indexes 1..I), in the given order.
@@ -118,9 +124,9 @@ class Catalogue:
         return pa.array((positions - 1).tolist(), pa.int64())  # from an array, pyarrow would import numpy.ma
 
 
-def _positions(ids: Sequence[str], column: pa.ChunkedArray) -> np.ndarray:
+def _positions(ids: Sequence[str] | pa.Array, column: pa.ChunkedArray) -> np.ndarray:
     """int64 [n]: one plus the row of each ID in `column`, 0 where it has none."""
-    wanted = pa.array(list(ids), pa.string())
+    wanted = (ids if isinstance(ids, pa.Array) else pa.array(list(ids), pa.string())).cast(column.type)
     # Hashing the few wanted IDs and scanning the column is much quicker than hashing the column.
     rows = pc.indices_nonzero(pc.is_in(column, value_set=wanted))
     found = pc.index_in(wanted, value_set=column.take(rows).combine_chunks())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.batching import score_many
 from genrec.errors import GenRecError
 from genrec.ids import RECOMMENDER_FILE
 from genrec.placement import Placement
@@ -96,6 +97,18 @@ class Recommender:
         run = self.session.run if self.provider == CPU else partial(run_bound, self.session, "cuda")
         items, scores = run(["items", "scores"], feed)
         return items[:, :k], scores[:, :k]
+
+    def many(
+        self,
+        history: Rows,
+        users: Sequence[int] | NDArray[Any],
+        exclude_seen: bool = True,
+        banned: Rows | None = None,
+        allowed: Rows | None = None,
+        k: int | None = None,
+    ) -> Ranked:
+        """Recommend to any number of users, in batches of similar length; as `__call__` for the rest."""
+        return score_many(self, history, users, exclude_seen, banned, allowed, k)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run each batch size with the shortest and the longest history, so that no request pays for a first run.

@@ -223,6 +223,31 @@ def test_recommend_to_a_file_of_users(folders, tmp_path):
     assert json.loads(done.stdout)["rows"] == 20
 
 
+def test_recommend_to_everybody(folders, tmp_path):
+    bundle, out = folders / "bundle", tmp_path / "recs"
+    done = genrec("recommend", bundle, "--all-users", "-o", out, "--shard", "2/3", "--k", 2, "--json")
+    result = json.loads(done.stdout)
+    assert (result["parts"], result["kept_parts"], result["paths"]) == (
+        3,
+        0,
+        [str(out / "part-00002-of-00003.parquet")],
+    )
+    assert result["users_per_second"] > 0
+    done = genrec("recommend", bundle, "--all-users", "-o", out, "--parts", 3, "--k", 2)
+    assert re.search(r"parts +│ 3, of which 1 were finished before", done.stdout)
+    fails("recommend", bundle, "--all-users", "-o", out, "--parts", 3, message="other settings (k)")
+
+
+def test_users_from_standard_input(folders, tmp_path):
+    command = [sys.executable, "-m", "genrec_cli", "recommend", folders / "bundle", "--users-file", "-", "--json"]
+    done = subprocess.run(
+        [*command, "-o", tmp_path / "out.parquet"], input=b"user\nu1\nx\n", stdout=subprocess.PIPE
+    )
+    result = json.loads(done.stdout)
+    assert (result["users"], result["known_users"]) == (2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet"]
+
+
 def test_recommend_refuses(folders, tmp_path):
     bundle = folders / "bundle"
     fails("recommend", bundle, "nobody", message="--history ITEM")
@@ -234,6 +259,7 @@ def test_recommend_refuses(folders, tmp_path):
     fails("recommend", bundle, "u3", "--data", folders / "run", message="is a run, not a dataset")
     fails("recommend", bundle, message="give a USER", code=2)
     fails("recommend", bundle, "--users-file", "x.csv", message="needs --output", code=2)
+    fails("recommend", bundle, "--all-users", "-o", "x", "--shard", "5/4", message="is no shard", code=2)
     fails("recommend", bundle, "u3", "-o", "x.parquet", message="belongs to --users-file", code=2)
     damaged = tmp_path / "damaged"
     shutil.copytree(bundle, damaged)

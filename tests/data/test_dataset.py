@@ -72,7 +72,7 @@ def test_lookups(folder):
     assert catalogue.history(1).dtype == np.int32
     assert catalogue.item_indexes(["é", "nope", "a", "é"]).tolist() == [4, 0, 1, 4]
     assert catalogue.item_indexes([]).tolist() == []
-    assert catalogue.item_ids(np.array([4, 1])) == ["é", "a"]
+    assert catalogue.item_ids(np.array([4, 1])).to_pylist() == ["é", "a"]
     assert catalogue.item_rows([4, 2]) == [
         {"item": "é", "title": "E", "attributes": ["z"]},
         {"item": "b", "title": None, "attributes": None},
