@@ -125,8 +125,8 @@ def _comparison(manifest: dict[str, Any]) -> str:
         f"machine's CPU ({comparison['users']:,} users{sample}, histories before the validation item):",
         f"| | fp32 | {kind} |\n|---|---|---|\n" + "\n".join(rows),
         f"{comparison['overlap']:.1%} of the items of a list are in the other graph's too, "
-        f"{comparison['identical']:.1%} of the lists are identical. {_ROUNDING[kind]} Sent again to another machine, "
-        f"the same request may get scores that differ by up to {manifest['tolerance']:g}.",
+        f"{comparison['identical']:.1%} of the lists are identical. {_ROUNDING[kind]} On another machine the same "
+        f"request may get scores that differ by up to {manifest['tolerance']:g}.",
     ]
     return "\n\n".join(parts)
 

@@ -50,6 +50,7 @@ def test_manifest_describes_the_bundle(trained):
         "beams": 20,
         "opset": 18,
         "quantize": "none",
+        "tolerance": 1e-4,
         "depth": run.scheme.depth,
         "max_length": run.config.max_length,
         "user_count": USERS,
@@ -146,7 +147,7 @@ def test_a_leaky_run_says_so(tmp_path):
         ({"k": 0}, "k is 0"),
         ({"beams": 0}, "beams is 0"),
         ({"opset": 14}, "opset is 14, give 17 to 20"),
-        ({"quantize": "int8"}, "knows none only"),
+        ({"quantize": "int4"}, "choose one of: none, int8, fp16"),
         ({"k": 0, "opset": 21}, "k is 0, give 1 or more; opset is 21"),
     ],
 )
