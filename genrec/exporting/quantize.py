@@ -43,6 +43,7 @@ def quantize_graph(source: Path, target: Path, kind: str) -> list[str]:
     onnx.shape_inference.infer_shapes_path(source, inferred)
     model = onnx.load(inferred)
     inferred.unlink()
+    _read_through_identities(model)
     for number, node in enumerate(model.graph.node):
         node.name = f"node_{number}"
     exact = _scoring_nodes(model)
@@ -51,6 +52,21 @@ def quantize_graph(source: Path, target: Path, kind: str) -> list[str]:
     else:
         model = _to_int8(model, exact, target)
     return save_graph(model, target)
+
+
+def _read_through_identities(model: ModelProto) -> None:
+    """Let nodes read weights themselves: in a graph too large to be folded, Identity hands shared ones on."""
+    outputs = {output.name for output in model.graph.output}
+    nodes, origin = [], {}
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = origin.get(name, name)
+        if node.op_type == "Identity" and node.output[0] not in outputs:
+            origin[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
 
 
 def _scoring_nodes(model: ModelProto) -> set[str]:
@@ -92,9 +108,9 @@ def _to_int8(model: ModelProto, exact: set[str], target: Path) -> ModelProto:
     quantized = onnx.load(written)
     for file in (written, written.with_name(written.name + ".data")):
         file.unlink(missing_ok=True)
-    del quantized.metadata_props[:]
+    quantized.ClearField("metadata_props")
     standard = [entry for entry in quantized.opset_import if not entry.domain]
-    del quantized.opset_import[:]  # other sets are declared, but not used
+    quantized.ClearField("opset_import")  # other sets are declared, but not used
     quantized.opset_import.extend(standard)
     return quantized
 
@@ -104,11 +120,15 @@ def _shrink_tables(model: ModelProto, exact: set[str]) -> None:
     weights = _weights(model)
     nodes: list[NodeProto] = []
     for node in model.graph.node:
-        table = weights.get(node.input[0]) if node.op_type == "Gather" and node.name not in exact else None
+        table = weights.get(node.input[0]) if _looks_rows_up(node) and node.name not in exact else None
         nodes.extend([node] if table is None or _size(table) < _LARGE_TABLE else _row_lookup(model, node, table))
-    del model.graph.node[:]
+    model.graph.ClearField("node")
     model.graph.node.extend(nodes)
     _drop_unused_weights(model)
+
+
+def _looks_rows_up(node: NodeProto) -> bool:
+    return node.op_type == "Gather" and all(entry.i == 0 for entry in node.attribute if entry.name == "axis")
 
 
 def _row_lookup(model: ModelProto, node: NodeProto, table: TensorProto) -> list[NodeProto]:
@@ -160,7 +180,7 @@ def _size(tensor: TensorProto) -> int:
 def _drop_unused_weights(model: ModelProto) -> None:
     read = {name for node in model.graph.node for name in node.input}
     kept = [weight for weight in model.graph.initializer if weight.name in read]
-    del model.graph.initializer[:]
+    model.graph.ClearField("initializer")
     model.graph.initializer.extend(kept)
 
 

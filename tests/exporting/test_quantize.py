@@ -154,7 +154,7 @@ def test_weights_too_large_for_one_file(source, small, tmp_path, monkeypatch):
 
 
 def test_masks_and_gemms(tmp_path):
-    """A matrix of whole numbers is no weight; a Gemm is a product like another."""
+    """A matrix of whole numbers is no weight; a Gemm, and a product with a weight handed on, are like others."""
     rng = np.random.default_rng(0)
     arrays = {
         "counts": np.tri(8, dtype=np.float32),
@@ -165,7 +165,8 @@ def test_masks_and_gemms(tmp_path):
     }
     nodes = [
         helper.make_node("MatMul", ["x", "counts"], ["a"]),
-        helper.make_node("MatMul", ["a", "weight"], ["b"]),
+        helper.make_node("Identity", ["weight"], ["same"]),
+        helper.make_node("MatMul", ["a", "same"], ["b"]),
         helper.make_node("Gemm", ["b", "transposed", "bias"], ["c"], transB=1),
         helper.make_node("LayerNormalization", ["c", "ones", "bias"], ["d"]),
         helper.make_node("MatMul", ["d", "weight"], ["y"]),
