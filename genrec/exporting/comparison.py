@@ -1,5 +1,6 @@
 """What a smaller graph costs and gains: size, speed and quality beside those of the graph in fp32."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,9 @@ FEWEST = 200
 """Smallest sample, however slow the graph."""
 
 _ROUNDS = 5
-_BATCHES, _SINGLES = 4, 32
+_BATCHES, _SINGLES = 8, 32
 _MOST_ROUND_SECONDS = 20.0
+_SETTLE_SECONDS = 0.05
 
 LARGE_LOSS = 0.02
 """Share of NDCG whose loss is worth a warning."""
@@ -132,10 +134,10 @@ def _speeds(graphs: Sequence[Recommender], cases: Cases, reporter: Reporter) -> 
 
     The graphs take turns, so that whatever else the machine does meets them alike.
     """
-    rng = np.random.default_rng(0)
-    chosen = rng.choice(len(cases), BATCH * _BATCHES, replace=len(cases) < BATCH * _BATCHES)
-    batches = chosen.reshape(_BATCHES, BATCH)
-    singles = chosen[:_SINGLES].reshape(-1, 1)
+    # Cases are sorted by length: a batch has histories of similar length, as those of evaluation have.
+    first = np.linspace(0, max(0, len(cases) - BATCH), _BATCHES).astype(np.int64)
+    batches = (first[:, None] + np.arange(BATCH)) % len(cases)
+    singles = np.linspace(0, len(cases) - 1, _SINGLES).astype(np.int64)[:, None]
     batch_times = _median_times(graphs, cases, batches, reporter, "time batches")
     single_times = _median_times(graphs, cases, singles, reporter, "time one user")
     return [
@@ -148,23 +150,30 @@ def _median_times(
     graphs: Sequence[Recommender], cases: Cases, requests: NDArray[np.int64], reporter: Reporter, name: str
 ) -> NDArray[np.float64]:
     """Seconds of a request, per graph: the median over rounds of a round's mean."""
-    feeds = [(_histories(cases, rows), cases.users[rows]) for rows in requests]
+    feeds = [(_histories(cases, rows), cases.users[rows], False) for rows in requests]
     rounds: list[list[float]] = []
     end = time.perf_counter() + _MOST_ROUND_SECONDS
-    with reporter.task(name, _ROUNDS + 1) as task:
-        for number in range(_ROUNDS + 1):
+    with reporter.task(name, _ROUNDS) as task:
+        while len(rounds) < _ROUNDS and (not rounds or time.perf_counter() < end):
             times = []
             for graph in graphs:
+                _settle(graph, feeds)
                 started = time.perf_counter()
-                for history, users in feeds:
-                    graph(history, users, False)
+                for feed in feeds:
+                    graph(*feed)
                 times.append((time.perf_counter() - started) / len(feeds))
+            rounds.append(times)
             task.advance()
-            if number:  # the first round warms up
-                rounds.append(times)
-            if rounds and time.perf_counter() > end:
-                break
     return np.median(rounds, axis=0)
+
+
+def _settle(graph: Recommender, feeds: list[Any]) -> None:
+    """Run unmeasured for a while: memory fills, and threads of the graph before stop waiting for more work."""
+    end = time.perf_counter() + _SETTLE_SECONDS
+    for feed in itertools.cycle(feeds):
+        graph(*feed)
+        if time.perf_counter() > end:
+            return
 
 
 def _histories(cases: Cases, rows: NDArray[np.int64]) -> list[NDArray[np.int32]]:

@@ -57,7 +57,8 @@ def quantize_graph(source: Path, target: Path, kind: str) -> list[str]:
 def _read_through_identities(model: ModelProto) -> None:
     """Let nodes read weights themselves: in a graph too large to be folded, Identity hands shared ones on."""
     outputs = {output.name for output in model.graph.output}
-    nodes, origin = [], {}
+    nodes: list[NodeProto] = []
+    origin: dict[str, str] = {}
     for node in model.graph.node:
         for place, name in enumerate(node.input):
             node.input[place] = origin.get(name, name)
