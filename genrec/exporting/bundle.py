@@ -8,7 +8,7 @@ from genrec.files import atomic_folder, check_output
 from genrec.folders import RUN, require_kind
 from genrec.progress import SILENT, Reporter
 
-QUANTISATIONS = ("none",)
+QUANTISATIONS = ("none", "int8", "fp16")
 TARGETS = ("bundle", "triton")
 
 OPSETS = range(17, 21)
@@ -35,7 +35,7 @@ def export(
         output: Folder to write.
         k: Length of the lists.
         beams: Beams of the search; at least `k` are used.
-        quantize: "none", the only one yet.
+        quantize: "none"; "int8" or "fp16" store recommender.onnx so and measure what that costs and gains.
         opset: Version of the ONNX operator set, 17 to 20.
         histories: Whether users and their histories go with it.
         target: "bundle", or "triton" for a model repository of the Triton Inference Server.
@@ -44,7 +44,8 @@ def export(
 
     Returns:
         {"bundle": path, "files": {name: {"sha256", "bytes"}}, "parity": {"max_abs_diff", "same_top_k", ...},
-        "k", "beams", "opset", "indexing", "leaky", "target"}.
+        "k", "beams", "opset", "quantize", "indexing", "leaky", "target"}, and where it is quantised "comparison",
+        as `genrec.exporting.comparison.compare` returns it.
 
     Raises:
         GenRecError: An argument is out of range, the run is missing, unfinished or damaged, the output exists,
@@ -68,7 +69,8 @@ def export(
         "bundle": str(output),
         "files": manifest["files"],
         "parity": manifest["parity"],
-        **{name: manifest[name] for name in ("k", "beams", "opset", "indexing", "leaky", "target")},
+        **{name: manifest[name] for name in ("k", "beams", "opset", "quantize", "indexing", "leaky", "target")},
+        **{name: manifest[name] for name in ("comparison",) if name in manifest},
     }
 
 
@@ -81,7 +83,7 @@ def _check_arguments(k: int, beams: int, quantize: str, opset: int, target: str)
     if opset not in OPSETS:
         faults.append(f"opset is {opset}, give {OPSETS[0]} to {OPSETS[-1]}")
     if quantize not in QUANTISATIONS:
-        faults.append(f"quantize is {quantize!r}, this version of genrec knows {', '.join(QUANTISATIONS)} only")
+        faults.append(f"quantize is {quantize!r}, choose one of: {', '.join(QUANTISATIONS)}")
     if target not in TARGETS:
         faults.append(f"target is {target!r}, give {' or '.join(TARGETS)}")
     if faults:

@@ -24,6 +24,17 @@ print([(items[i - 1], s) for i, s in zip(indexes[0], scores[0]) if i])
 ```
 """
 
+_ROUNDING = {
+    "int8": "Activations are rounded in steps that depend on the whole batch, so a user's scores depend a little "
+    "on who else is in it.",
+    "fp16": "It is meant for GPUs; a CPU computes in fp32 and converts on the way.",
+}
+
+_SPLIT = (
+    " They are in fp32, in which they were compared with torch: the figures above are not theirs. Optimum's own "
+    "tools quantise them for the runtime at hand."
+)
+
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Markdown from what the manifest says (all but its list of files)."""
@@ -37,6 +48,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         _facts(manifest),
         "## Quality",
         _quality(manifest),
+        _comparison(manifest),
         "## Calling it",
         "From this folder, with onnxruntime, numpy and pyarrow:",
         _CALL.replace("HISTORY", repr(manifest["example_items"])),
@@ -91,6 +103,40 @@ def _quality(manifest: dict[str, Any]) -> str:
     )
 
 
+def _comparison(manifest: dict[str, Any]) -> str:
+    """The quantised graph beside the one in fp32."""
+    kind, comparison = manifest["quantize"], manifest.get("comparison")
+    if not comparison:
+        return ""
+    fp32, small = comparison["fp32"], comparison[kind]
+    leaky = " (leaky)" if manifest["leaky"] else ""
+    labels = {
+        "bytes": "bytes of recommender.onnx",
+        "users_per_second": f"users a second, batches of {comparison['batch']}",
+        "milliseconds": "milliseconds, one user",
+    }
+    rows = [
+        f"| {labels.get(name, name + leaky)} | {_figure(value)} | {_figure(small[name])} |"
+        for name, value in fp32.items()
+    ]
+    sample = f", a sample with seed {comparison['seed']}" if comparison["sampled"] else ""
+    parts = [
+        f"`recommender.onnx` is {kind}; the graph in fp32 is not kept. Measured when it was exported, on that "
+        f"machine's CPU ({comparison['users']:,} users{sample}, histories before the validation item):",
+        f"| | fp32 | {kind} |\n|---|---|---|\n" + "\n".join(rows),
+        f"{comparison['overlap']:.1%} of the items of a list are in the other graph's too, "
+        f"{comparison['identical']:.1%} of the lists are identical. {_ROUNDING[kind]} On another machine the same "
+        f"request may get scores that differ by up to {manifest['tolerance']:g}.",
+    ]
+    return "\n\n".join(parts)
+
+
+def _figure(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if value < 1 else f"{value:,.2f}"
+
+
 def _limits(manifest: dict[str, Any]) -> str:
     return (
         f"A list has {manifest['k']} places; item 0 with score -inf stands where fewer items are allowed. A score "
@@ -105,7 +151,8 @@ def _files(manifest: dict[str, Any]) -> str:
     lines = [
         "`recommender.onnx`: the whole recommender.",
         "`encoder_model.onnx`, `decoder_model.onnx`, `decoder_with_past_model.onnx`: the model alone in Hugging "
-        "Face Optimum's layout; `config.json`, `item_tokens.parquet` and `user_tokens.parquet` belong to them.",
+        "Face Optimum's layout; `config.json`, `item_tokens.parquet` and `user_tokens.parquet` belong to them."
+        + ("" if manifest["quantize"] == "none" else _SPLIT),
         "`items.parquet`: index, external ID and what else is known of each item.",
     ]
     if manifest["histories"]:

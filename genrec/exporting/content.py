@@ -12,10 +12,12 @@ from genrec.data.tables import read_table
 from genrec.decoding.recommender import RecommenderModule
 from genrec.decoding.scorer import TorchScorer
 from genrec.exporting.card import model_card
+from genrec.exporting.comparison import compare
 from genrec.exporting.golden import write_golden
 from genrec.exporting.graph import describe_interface, export_graph
 from genrec.exporting.onnx_config import SPLIT_FILES, export_split
 from genrec.exporting.parity import measure_parity
+from genrec.exporting.quantize import TOLERANCE, quantize_graph
 from genrec.files import describe_files, write_json
 from genrec.folders import BUNDLE
 from genrec.histories import ids_checksum
@@ -26,6 +28,7 @@ from genrec.ids import (
     ITEM_TOKENS_FILE,
     ITEMS_FILE,
     MANIFEST_FILE,
+    RECOMMENDER_FILE,
     SEQUENCES_FILE,
     USER_ID,
     USERS_FILE,
@@ -37,6 +40,7 @@ from genrec.runtime.integrity import CHECKSUM, manifest_checksum
 from genrec.runtime.recommender import Recommender
 
 README_FILE = "README.md"
+_FP32 = "fp32"
 _PACKAGES = ("genrec", "torch", "transformers", "optimum", "optimum-onnx", "onnx")
 
 
@@ -47,7 +51,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
         run: On the CPU.
         folder: An existing folder.
         settings: "k", "beams", "quantize", "opset" and "histories", checked.
-        reporter: Receives progress.
+        reporter: Receives progress and warnings.
 
     Returns:
         The manifest.
@@ -58,7 +62,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     scheme, config = run.scheme, run.config
     with reporter.task("export", 3) as task:
         module = RecommenderModule(run.model, scheme, config.max_length, settings["beams"], settings["k"]).eval()
-        names = export_graph(module, folder, settings["opset"])
+        names = _write_graph(module, folder, settings)
         task.advance()
         export_split(run.model, folder, settings["opset"])
         task.advance()
@@ -70,9 +74,11 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     bundle = Recommender(folder, device="cpu", verify=False)
     torch_scorer = TorchScorer(run.model, scheme, config.max_length, settings["beams"])
     manifest["parity"] = measure_parity(torch_scorer, bundle, run.sequences, settings["k"], reporter)
-    if manifest["parity"]["same_top_k"] < 1:
+    if settings["quantize"] != "none":
+        _compare(run, folder, bundle, manifest, reporter)
+    elif manifest["parity"]["same_top_k"] < 1:
         reporter.warn(f"only {manifest['parity']['same_top_k']:.2%} of the lists are the same as torch's")
-    write_golden(bundle, folder, manifest)
+    write_golden(bundle, folder, manifest, manifest["tolerance"])
     (folder / README_FILE).write_text(model_card(manifest), encoding="utf-8")
     write_manifest(folder, manifest, [path.name for path in folder.iterdir() if path.name != MANIFEST_FILE])
     return manifest
@@ -83,6 +89,25 @@ def write_manifest(folder: Path, manifest: dict[str, Any], names: list[str]) -> 
     manifest["files"] = describe_files(folder, sorted(names))
     manifest[CHECKSUM] = manifest_checksum(manifest)
     write_json(folder / MANIFEST_FILE, manifest)
+
+
+def _write_graph(module: RecommenderModule, folder: Path, settings: dict[str, Any]) -> list[str]:
+    """Write the recommender; where it is quantised, the graph in fp32 stays in a folder of its own meanwhile."""
+    if settings["quantize"] == "none":
+        return export_graph(module, folder, settings["opset"])
+    (folder / _FP32).mkdir()
+    export_graph(module, folder / _FP32, settings["opset"])
+    return quantize_graph(folder / _FP32 / RECOMMENDER_FILE, folder / RECOMMENDER_FILE, settings["quantize"])
+
+
+def _compare(run: Run, folder: Path, bundle: Recommender, manifest: dict[str, Any], reporter: Reporter) -> None:
+    """Put the quantised graph beside the one in fp32, which then goes."""
+    kind = manifest["quantize"]
+    said = {**manifest, "quantize": "none"}
+    write_json(folder / _FP32 / MANIFEST_FILE, {**said, CHECKSUM: manifest_checksum(said)})
+    fp32 = Recommender(folder / _FP32, device="cpu", verify=False)
+    manifest["comparison"] = compare(fp32, bundle, run.sequences, kind, reporter)
+    shutil.rmtree(folder / _FP32)
 
 
 def _copy_tables(run: Path, folder: Path, histories: bool) -> list[str]:
@@ -105,6 +130,7 @@ def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any
         "target": BUNDLE,
         "model_type": run.model.config.model_type,
         **settings,
+        "tolerance": TOLERANCE[settings["quantize"]],
         "depth": run.scheme.depth,
         "max_length": run.config.max_length,
         "user_count": run.model.config.user_count,

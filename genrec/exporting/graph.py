@@ -52,7 +52,16 @@ def export_graph(module: RecommenderModule, folder: Path, opset: int) -> list[st
     model.producer_name = "genrec"
     for output in model.graph.output:  # which the tracer takes for free
         output.type.tensor_type.shape.dim[1].dim_value = module.k
-    if small:
+    return save_graph(model, path)
+
+
+def save_graph(model: onnx.ModelProto, path: Path) -> list[str]:
+    """Write a graph, its weights in a file of their own where they are too large for one.
+
+    Returns:
+        Names of the files written.
+    """
+    if sum(len(weight.raw_data) for weight in model.graph.initializer) < EXTERNAL_OVER:
         onnx.save(model, path)
         return [path.name]
     weights = path.name + EXTERNAL_SUFFIX

@@ -63,6 +63,21 @@ def test_export_says_what_it_made(folders, tmp_path):
     assert done.stderr == ""
 
 
+def test_export_quantized(folders, tmp_path):
+    """A table for people, one JSON document for programs."""
+    shown = genrec("export", folders / "run", "-o", tmp_path / "table", "--quantize", "int8")
+    assert shown.returncode == 0, shown.stderr
+    for text in ("int8 / fp32", "users/s, batches of 32", "ms, one user", "NDCG@10", "HR@10", "of the lists are"):
+        assert text in shown.stdout
+    done = genrec("export", folders / "run", "-o", tmp_path / "json", "--quantize", "fp16", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["quantize"] == "fp16"
+    assert {"fp32", "fp16", "overlap", "identical", "users", "batch"} <= set(result["comparison"])
+    answer = genrec("recommend", tmp_path / "json", "u3", "--json")
+    assert len(json.loads(answer.stdout)["items"]) == 10, answer.stderr
+
+
 def test_export_refuses(folders, tmp_path):
     run = folders / "run"
     fails("export", run, "-o", folders / "bundle", message="already exists")

@@ -1,0 +1,196 @@
+"""Smaller numbers in a finished graph: int8 or fp16 inside the model, fp32 where scores are made.
+
+Between the last layer normalisation and the scores little is computed, but every rounding there moves a score;
+that part stays as it is. So does all that is no learned weight: masks, the trie, whole numbers.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from genrec.exporting.graph import save_graph
+from genrec.exporting.half import to_half
+
+INT8, FP16 = "int8", "fp16"
+
+TOLERANCE = {"none": 1e-4, INT8: 2e-2, FP16: 1e-2}
+"""How far the scores of one request, sent again to another machine, may lie apart: where a sum's last bit differs,
+an activation is rounded to the next step. Five times and more what other orders of computation gave."""
+
+_LARGE_TABLE = 2**18
+"""Numbers in a table from which int8 rows are worth their two extra operators: 1 MB in fp32."""
+
+
+def quantize_graph(source: Path, target: Path, kind: str) -> list[str]:
+    """Write a recommender's graph with smaller weights; inputs, outputs and operator set stay.
+
+    Args:
+        source: The graph in fp32, with its weights beside it where they are over 2 GiB.
+        target: File to write, in another folder.
+        kind: "int8": products and large tables with 8-bit weights, activations quantised as they come; or "fp16".
+
+    Returns:
+        Names of the files written.
+    """
+    # Types and shapes are inferred in a file, which has no limit of 2 GiB.
+    inferred = source.with_name("inferred.onnx")
+    onnx.shape_inference.infer_shapes_path(source, inferred)
+    model = onnx.load(inferred)
+    inferred.unlink()
+    _read_through_identities(model)
+    for number, node in enumerate(model.graph.node):
+        node.name = f"node_{number}"
+    exact = _scoring_nodes(model)
+    if kind == FP16:
+        to_half(model, exact)
+    else:
+        model = _to_int8(model, exact, target)
+    return save_graph(model, target)
+
+
+def _read_through_identities(model: ModelProto) -> None:
+    """Let nodes read weights themselves: in a graph too large to be folded, Identity hands shared ones on."""
+    outputs = {output.name for output in model.graph.output}
+    nodes: list[NodeProto] = []
+    origin: dict[str, str] = {}
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = origin.get(name, name)
+        if node.op_type == "Identity" and node.output[0] not in outputs:
+            origin[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+
+
+def _scoring_nodes(model: ModelProto) -> set[str]:
+    """Names of the nodes that outputs depend on without a layer normalisation between: head, softmax, search."""
+    producer = {output: node for node in model.graph.node for output in node.output}
+    found: set[str] = set()
+    waiting = [output.name for output in model.graph.output]
+    while waiting:
+        node = producer.get(waiting.pop())
+        if node is None or node.name in found or node.op_type == "LayerNormalization":
+            continue
+        found.add(node.name)
+        waiting.extend(node.input)
+    return found
+
+
+def _to_int8(model: ModelProto, exact: set[str], target: Path) -> ModelProto:
+    """Rows of large tables and weights of matrix products become int8, each row or column with its own scale.
+
+    Weights have 7 of the 8 bits: processors without VNNI instructions add pairs of products in 16 bits, which 8
+    would overflow. So every machine computes the same integers.
+    """
+    from onnxruntime.quantization import quantize_dynamic
+
+    _shrink_tables(model, exact)
+    weights = _weights(model)
+    products = [node for node in model.graph.node if node.op_type in ("MatMul", "Gemm") and node.name not in exact]
+    # onnxruntime makes a MatMul of each Gemm first and gives it this name.
+    names = [node.name + suffix for node in products if node.input[1] in weights for suffix in ("", "_MatMul")]
+    if not names:
+        return model
+    model.metadata_props.add(key="onnx.quant.pre_process", value="genrec")  # it warns of graphs without
+    written = target.with_name("quantized.onnx")
+    options = {"op_types_to_quantize": ["MatMul"], "nodes_to_quantize": names}
+    with _quiet():
+        quantize_dynamic(
+            model, written, per_channel=True, reduce_range=True, use_external_data_format=True, **options
+        )
+    quantized = onnx.load(written)
+    for file in (written, written.with_name(written.name + ".data")):
+        file.unlink(missing_ok=True)
+    quantized.ClearField("metadata_props")
+    standard = [entry for entry in quantized.opset_import if not entry.domain]
+    quantized.ClearField("opset_import")  # other sets are declared, but not used
+    quantized.opset_import.extend(standard)
+    return quantized
+
+
+def _shrink_tables(model: ModelProto, exact: set[str]) -> None:
+    """Large tables of embeddings: int8 rows and an fp32 scale each, multiplied after the look-up."""
+    weights = _weights(model)
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        table = weights.get(node.input[0]) if _looks_rows_up(node) and node.name not in exact else None
+        nodes.extend([node] if table is None or _size(table) < _LARGE_TABLE else _row_lookup(model, node, table))
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    _drop_unused_weights(model)
+
+
+def _looks_rows_up(node: NodeProto) -> bool:
+    return node.op_type == "Gather" and all(entry.i == 0 for entry in node.attribute if entry.name == "axis")
+
+
+def _row_lookup(model: ModelProto, node: NodeProto, table: TensorProto) -> list[NodeProto]:
+    """Nodes that look rows up in the int8 form of a table [rows, width]."""
+    rows, scales = f"{table.name}_int8", f"{table.name}_scale"
+    if rows not in {weight.name for weight in model.graph.initializer}:
+        model.graph.initializer.extend(
+            numpy_helper.from_array(array, name)
+            for array, name in zip(quantize_rows(numpy_helper.to_array(table)), (rows, scales), strict=True)
+        )
+    picked, scale, floats = (f"{node.name}_{part}" for part in ("rows", "scale", "float"))
+    return [
+        helper.make_node("Gather", [rows, node.input[1]], [picked], f"{node.name}_rows"),
+        helper.make_node("Gather", [scales, node.input[1]], [scale], f"{node.name}_scale"),
+        helper.make_node("Cast", [picked], [floats], f"{node.name}_cast", to=TensorProto.FLOAT),
+        helper.make_node("Mul", [floats, scale], list(node.output), f"{node.name}_mul"),
+    ]
+
+
+def quantize_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 [rows, width] and scales float32 [rows, 1], whose product is the table; rows of zeros stay zeros.
+
+    >>> quantize_rows(np.array([[0.5, -1.27], [0, 0]], np.float32))[0].tolist()
+    [[50, -127], [0, 0]]
+    """
+    largest = np.abs(table).max(axis=1, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.rint(table / scales).astype(np.int8), scales
+
+
+def _weights(model: ModelProto) -> dict[str, TensorProto]:
+    """The learned matrices: float, two axes, and not all whole numbers as a mask or a count would be."""
+    return {
+        weight.name: weight
+        for weight in model.graph.initializer
+        if weight.data_type == TensorProto.FLOAT and len(weight.dims) == 2 and _is_learned(weight)
+    }
+
+
+def _is_learned(weight: TensorProto) -> bool:
+    values = numpy_helper.to_array(weight)
+    return bool((values != np.rint(values)).any())
+
+
+def _size(tensor: TensorProto) -> int:
+    return int(np.prod(tensor.dims))
+
+
+def _drop_unused_weights(model: ModelProto) -> None:
+    read = {name for node in model.graph.node for name in node.input}
+    kept = [weight for weight in model.graph.initializer if weight.name in read]
+    model.graph.ClearField("initializer")
+    model.graph.initializer.extend(kept)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the tools' warnings, which are meant for those who call them, off the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
