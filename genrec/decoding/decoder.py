@@ -1,28 +1,25 @@
 """BART's decoder, some tokens at a time for many beams of one user.
 
-The weights are those of the Hugging Face decoder; only the order of the work differs. Beams are folded into the
-query axis of both attentions, so a user's keys and values exist once, however many beams there are: those of the
-encoder's states, and those of all tokens that the user's beams were fed so far. Which of them are its own line of
-descent, a beam is told by a mask, so that nothing is ever copied when beams are chosen.
+Beams are folded into the query axis of both attentions, so a user's keys and values exist once, however many
+beams there are: those of the encoder's states, and those of all tokens that the user's beams were fed so far.
+Which of them are its own line of descent, a beam is told by a mask: nothing is copied when beams are chosen.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.models.bart.modeling_bart import BartAttention, BartDecoder, BartDecoderLayer
+from transformers.models.bart.modeling_bart import BartDecoder
+
+from genrec.decoding.layers import Projection, attend, feed_forward, project_self
 
 
 class Memory(NamedTuple):
-    """What attention reads, one entry per layer.
+    """What attention reads, one entry per layer, each [batch, heads, n, head size]."""
 
-    Attributes:
-        keys: Each [batch, heads, head size, length], scaled.
-        values: Each [batch, heads, length, head size].
-    """
-
-    keys: list[Tensor]
-    values: list[Tensor]
+    keys: Sequence[Tensor]
+    values: Sequence[Tensor]
 
 
 class BeamDecoder(nn.Module):
@@ -31,27 +28,25 @@ class BeamDecoder(nn.Module):
     def __init__(self, decoder: BartDecoder) -> None:
         super().__init__()
         self.decoder = decoder
-        self.heads = decoder.config.decoder_attention_heads
-        self.position_offset = decoder.embed_positions.offset
+        crosses = [layer.encoder_attn for layer in decoder.layers]
+        heads = decoder.config.decoder_attention_heads
+        maps = [cross.k_proj for cross in crosses] + [cross.v_proj for cross in crosses]
+        self.remembered = Projection(maps, [1.0] * len(maps), heads)
+        self.asked = nn.ModuleList(Projection([cross.q_proj], [cross.scaling], heads) for cross in crosses)
+        self.own = nn.ModuleList(project_self(layer.self_attn) for layer in decoder.layers)
 
-    @property
-    def layers(self) -> list[BartDecoderLayer]:
-        """The decoder's layers."""
-        return list(self.decoder.layers)
-
-    def remember(self, states: Tensor) -> Memory:
-        """Project the encoder's states ([batch, length, d_model]) once for all beams and steps."""
-        pairs = [self._project(layer.encoder_attn, states) for layer in self.layers]
-        return Memory([key for key, _ in pairs], [value for _, value in pairs])
+    def remember(self, states: Tensor, padding: Tensor) -> Memory:
+        """Project the encoder's states once for all beams, steps and layers; arguments of `EncoderPass`."""
+        both = self.remembered(states, padding.shape[0], padding.shape[3])
+        return Memory(both[: len(self.own)], both[len(self.own) :])
 
     def step(
-        self, tokens: Tensor, places: Tensor, encoded: Memory, padding: Tensor, past: Memory | None, sight: Tensor
+        self, embedded: Tensor, encoded: Memory, padding: Tensor, past: Memory | None, sight: Tensor
     ) -> tuple[Tensor, Memory]:
         """Feed tokens.
 
         Args:
-            tokens: int64 [batch, n], or [1, n] where all users have the same.
-            places: int64 [n] or [1]: the tokens' places in the decoder's input, from 0.
+            embedded: [batch, n, d_model] of `embed`; n is a number that every batch shares.
             encoded: Of `remember`.
             padding: [batch, 1, 1, length]; 0 where the encoder had a token, -inf on padding.
             past: Of the step before; None at the start.
@@ -59,46 +54,37 @@ class BeamDecoder(nn.Module):
                 elsewhere. Or with 1 for the batch.
 
         Returns:
-            Hidden states [batch, n, d_model] and the past with these tokens.
+            Hidden states [batch * n, d_model] and the past with these tokens.
         """
-        place = self.decoder.embed_positions.weight[places + self.position_offset]
-        hidden = self.decoder.layernorm_embedding(self.decoder.embed_tokens(tokens) + place)
-        own = Memory([], [])
-        for number, layer in enumerate(self.layers):
-            key, value = self._project(layer.self_attn, hidden)
+        rows, count = embedded.flatten(0, 1), int(sight.shape[2])
+        keys, values = [], []
+        for number, layer in enumerate(self.decoder.layers):
+            query, key, value = self.own[number](rows, -1, count)
             if past is not None:
-                key, value = _join(past.keys[number], key, 3), _join(past.values[number], value, 2)
-            own.keys.append(key)
-            own.values.append(value)
-            hidden = layer.self_attn_layer_norm(hidden + self._attend(layer.self_attn, hidden, key, value, sight))
-            attended = self._attend(
-                layer.encoder_attn, hidden, encoded.keys[number], encoded.values[number], padding
-            )
-            hidden = layer.encoder_attn_layer_norm(hidden + attended)
-            inner = layer.activation_fn(layer.fc1(hidden))
-            hidden = layer.final_layer_norm(hidden + layer.fc2(inner))
-        return hidden, own
+                key, value = (
+                    torch.cat(pair, 2) for pair in ((past.keys[number], key), (past.values[number], value))
+                )
+            keys.append(key)
+            values.append(value)
+            attended = layer.self_attn.out_proj(attend(query, key, value, sight))
+            rows = layer.self_attn_layer_norm(rows + attended)
+            (query,) = self.asked[number](rows, -1, count)
+            found = attend(query, encoded.keys[number], encoded.values[number], padding)
+            rows = layer.encoder_attn_layer_norm(rows + layer.encoder_attn.out_proj(found))
+            rows = feed_forward(layer, rows)
+        return rows, Memory(keys, values)
 
-    def _project(self, attention: BartAttention, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys [batch, heads, head size, n], scaled, and values [batch, heads, n, head size]."""
-        key = attention.k_proj(states) * attention.scaling
-        return self._split(key).transpose(2, 3), self._split(attention.v_proj(states))
+    def embed(self, tokens: Tensor, first: int, count: int = 1) -> Tensor:
+        """Embed tokens.
 
-    def _attend(
-        self, attention: BartAttention, hidden: Tensor, key: Tensor, value: Tensor, mask: Tensor
-    ) -> Tensor:
-        """[batch, n, d_model]: what each of the n hidden states finds."""
-        query = self._split(attention.q_proj(hidden))  # [batch, heads, n, head size]
-        weights = torch.softmax(query @ key + mask, dim=-1)
-        mixed = (weights @ value).transpose(1, 2)  # [batch, n, heads, head size]
-        return attention.out_proj(mixed.flatten(2))
+        Args:
+            tokens: int64 [batch, n].
+            first: The place in the decoder's input, from 0, of all tokens, or of the first of `count`.
+            count: 1 for beams, n for tokens that follow each other.
 
-    def _split(self, states: Tensor) -> Tensor:
-        """[batch, n, d_model] -> [batch, heads, n, head size]."""
-        batch, count, width = states.shape
-        return states.view(batch, count, self.heads, width // self.heads).transpose(1, 2)
-
-
-def _join(past: Tensor, new: Tensor, dimension: int) -> Tensor:
-    """The past, which may be the same for all users, and after it the new."""
-    return torch.cat([past.expand(new.shape[0], -1, -1, -1), new], dim=dimension)
+        Returns:
+            [batch, n, d_model].
+        """
+        first += self.decoder.embed_positions.offset
+        place = self.decoder.embed_positions.weight[first : first + count]
+        return self.decoder.layernorm_embedding(self.decoder.embed_tokens(tokens) + place)

@@ -51,12 +51,14 @@ def items_left(
         slot_of_item: int64 [batch, n] that ancestor's child on the item's path.
 
     Returns:
-        int64 [batch, beams, slots].
+        int64 [batch, beams * slots].
     """
-    batch, beams, slots = parent_of_item.shape[0], *leaves.shape[1:]
-    below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
-    beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
-    change = exclusion.change * below.sum(2)
-    place = torch.where(change != 0, beam * slots + slot_of_item, 0)
-    start = torch.where(exclusion.only_listed.unsqueeze(2), 0, leaves)  # [batch, beams, slots]
-    return start.flatten(1).scatter_add(1, place, change).view(batch, beams, slots)
+    beams, slots = leaves.shape[1:]
+    change, place = exclusion.change, slot_of_item
+    if beams > 1:  # a single beam is everything's ancestor
+        below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
+        beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
+        change = change * below.sum(2)
+        place = beam * slots + slot_of_item
+    start = torch.where(exclusion.only_listed, 0, leaves.flatten(1))  # [batch, beams * slots]
+    return start.scatter_add(1, torch.where(change != 0, place, 0), change)

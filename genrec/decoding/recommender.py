@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from genrec.decoding.encoder import EncoderPass
 from genrec.decoding.exclusion import list_exclusions
 from genrec.decoding.search import BeamSearch
 from genrec.indexing.tokens import TokenScheme
@@ -26,7 +27,7 @@ class RecommenderModule(nn.Module):
         self.k = k
         self.user_count = model.config.user_count
         self.inputs = InputBuilder(scheme, max_length)
-        self.encoder = model.model.encoder
+        self.encoder = EncoderPass(model.model.encoder)
         self.search = BeamSearch(model, build_trie(scheme.item_tokens), max(beams, k))
 
     def forward(
@@ -55,13 +56,8 @@ class RecommenderModule(nn.Module):
         exclusion = list_exclusions(torch.cat([seen, banned], dim=1), allowed, only_listed)
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
-        states = self.encoder(
-            input_ids=inputs.input_ids,
-            attention_mask=inputs.attention_mask,
-            user_ids=inputs.user_ids,
-            item_ids=inputs.item_ids,
-        ).last_hidden_state
-        items, scores = self.search(states, inputs.attention_mask, exclusion)
+        states, padding = self.encoder(inputs)
+        items, scores = self.search(states, padding, exclusion)
         return _widen(items[:, : self.k], scores[:, : self.k], self.k)
 
     @staticmethod

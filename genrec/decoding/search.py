@@ -2,10 +2,12 @@
 
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from genrec.decoding.decoder import BeamDecoder
+from genrec.decoding.decoder import BeamDecoder, Memory
 from genrec.decoding.exclusion import Exclusion, items_left
 from genrec.indexing.trie import Level, Trie
 from genrec.model.modeling import GenRecForConditionalGeneration
@@ -15,21 +17,36 @@ DEAD = -2
 
 
 class TrieLevel(nn.Module):
-    """The arrays of one `Level` as buffers, and what a step needs of them."""
+    """The arrays of one `Level` as buffers, with the logits' weights of its tokens.
+
+    Args:
+        level: Of a trie.
+        head: The map from hidden states to logits.
+        bias: [vocabulary] of the logits.
+        beams: How many nodes at this depth a search may keep.
+    """
 
     start: Tensor
     token: Tensor
     leaves: Tensor
     vocabulary: Tensor
     node_of_item: Tensor
+    weight: Tensor
+    bias: Tensor
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: Level, head: nn.Linear, bias: Tensor, beams: int) -> None:
         super().__init__()
         for name in ("start", "token", "leaves", "vocabulary", "node_of_item"):
             self.register_buffer(name, torch.from_numpy(getattr(level, name)), persistent=False)
+        tokens = self.vocabulary.long().to(bias.device)
+        self.register_buffer("weight", head.weight.detach()[tokens], persistent=False)
+        self.register_buffer("bias", bias[tokens], persistent=False)
+        counts = np.diff(level.start)
         self.widest, self.aligned = level.widest, level.aligned
-        self.child_count = len(level.token)
+        self.full = bool((counts == self.widest).all())
         self.last = bool((level.leaves == 1).all())
+        self.beams = min(beams, len(counts))
+        self.kept = min(beams, len(level.token))
 
     def slots(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """The children of nodes (int64 [batch, beams]).
@@ -37,10 +54,17 @@ class TrieLevel(nn.Module):
         Returns:
             Children int64 and whether each exists, both [batch, beams, slots].
         """
-        first = self.start[nodes].long().unsqueeze(2)
-        children = first + torch.arange(self.widest, device=nodes.device)
+        children = self.start[nodes].long().unsqueeze(2) + torch.arange(self.widest, device=nodes.device)
         exists = children < self.start[nodes + 1].long().unsqueeze(2)
         return torch.where(exists, children, 0), exists
+
+    def log_probabilities(self, rows: Tensor, children: Tensor, exists: Tensor) -> Tensor:
+        """Log-softmax over the children of each beam's node, float32 [batch, beams, slots]."""
+        logits = functional.linear(rows, self.weight, self.bias).float()
+        logits = logits.view(-1, self.beams, self.weight.shape[0])
+        if not self.aligned:
+            logits = logits.gather(2, self.token[children].long().expand(logits.shape[0], -1, -1))
+        return (logits if self.full else torch.where(exists, logits, -torch.inf)).log_softmax(dim=2)
 
 
 class BeamSearch(nn.Module):
@@ -51,21 +75,19 @@ class BeamSearch(nn.Module):
 
     def __init__(self, model: GenRecForConditionalGeneration, trie: Trie, beams: int) -> None:
         super().__init__()
-        self.beams = beams
         self.decoder = BeamDecoder(model.model.decoder)
-        self.head = model.lm_head
-        self.bias = model.final_logits_bias
-        self.levels = nn.ModuleList(TrieLevel(level) for level in trie.levels)
+        bias = model.final_logits_bias[0]
+        self.levels = nn.ModuleList(TrieLevel(level, model.lm_head, bias, beams) for level in trie.levels)
         start = int(model.config.decoder_start_token_id)
         self.register_buffer("prefix", torch.tensor([[start, *trie.prefix.tolist()]]), persistent=False)
         self.register_buffer("item_of_leaf", torch.from_numpy(trie.item_of_leaf), persistent=False)
 
-    def forward(self, states: Tensor, attention_mask: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:
+    def forward(self, states: Tensor, padding: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:
         """Search from encoder states.
 
         Args:
-            states: [batch, length, d_model].
-            attention_mask: int64 [batch, length].
+            states: [batch * length, d_model].
+            padding: [batch, 1, 1, length]; 0, or -inf on padding.
             exclusion: What may be returned.
 
         Returns:
@@ -73,69 +95,75 @@ class BeamSearch(nn.Module):
             scores descending, equal scores by item index; (0, -inf) where fewer items are allowed. A score is
             the sum over the item's tokens of the log-softmax over the children of each trie node.
         """
-        encoded = self.decoder.remember(states)
-        padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(states.dtype)[:, None, None, :]
-        tokens, places, sight = self._prefix()
-        hidden, past = self.decoder.step(tokens, places, encoded, padding, None, sight)
-        hidden, sight = hidden[:, -1:], sight[:, :, -1:]
-        node = tokens[:, :1] * 0  # the root; [1, 1], as long as all users have the same beam
+        encoded = self.decoder.remember(states, padding)
+        rows, past, sight = self._begin(encoded, padding)
+        node = self.prefix[:, :1] * 0  # the root; [1, 1], as long as all users have the same beam
         scores = node.to(torch.float32)
         parent_of_item = torch.zeros_like(exclusion.items)
-        for depth, level in enumerate(cast(list[TrieLevel], list(self.levels))):
-            if depth:
-                hidden, past = self.decoder.step(tokens, places[-1:] + depth, encoded, padding, past, sight)
-            node, tokens, scores, parent = self._extend(level, hidden, node, scores, exclusion, parent_of_item)
-            sight = _descend(sight, parent)
-            parent_of_item = level.node_of_item[exclusion.items].long()
+        levels = cast(list[TrieLevel], list(self.levels))
+        for depth, level in enumerate(levels):
+            node, scores, place = self._extend(level, rows, node, scores, exclusion, parent_of_item)
+            if depth + 1 < len(levels):
+                parent, slot = _split_place(level, place)
+                token = slot if level.aligned else level.token[node].long()
+                embedded = self.decoder.embed(level.vocabulary[token].long(), self.prefix.shape[1] + depth)
+                sight = _descend(sight, parent, level)
+                rows, past = self.decoder.step(embedded, encoded, padding, past, sight)
+                parent_of_item = level.node_of_item[exclusion.items].long()
         return _rank(self.item_of_leaf[node].long(), scores)
 
-    def _prefix(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What every search begins with: tokens [1, n], their places [n], and that each sees those before it."""
+    def _begin(self, encoded: Memory, padding: Tensor) -> tuple[Tensor, Memory, Tensor]:
+        """Feed what every search begins with; the last token's rows [batch, d_model], the past, its sight."""
         length = self.prefix.shape[1]
-        sight = torch.full((1, 1, length, length), -torch.inf, device=self.prefix.device).triu(1)
-        return self.prefix, torch.arange(length, device=self.prefix.device), sight.to(self.head.weight.dtype)
+        tokens = self.prefix.expand(padding.shape[0], -1)
+        sight = torch.full((1, 1, length, length), -torch.inf, dtype=padding.dtype, device=padding.device).triu(1)
+        rows, past = self.decoder.step(self.decoder.embed(tokens, 0, length), encoded, padding, None, sight)
+        if length > 1:
+            rows, sight = rows.view(-1, length, rows.shape[1])[:, -1], sight[:, :, -1:]
+        return rows, past, sight
 
     def _extend(
         self,
         level: TrieLevel,
-        hidden: Tensor,
+        rows: Tensor,
         node: Tensor,
         scores: Tensor,
         exclusion: Exclusion,
         parent_of_item: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One step: the best children of all beams; each result [batch, new beams]."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One step: the best children of all beams, their scores and their places among all candidates."""
         children, exists = level.slots(node)
-        log_probabilities = self._log_probabilities(level, hidden, children, exists)
+        log_probabilities = level.log_probabilities(rows, children, exists)
         leaves = exists.long() if level.last else torch.where(exists, level.leaves[children].long(), 0)
         slot_of_item = level.node_of_item[exclusion.items].long() - level.start[parent_of_item].long()
         alive = torch.where(scores > -torch.inf, node, DEAD)
         left = items_left(exclusion, leaves, alive, parent_of_item, slot_of_item)
-        candidates = torch.where(left > 0, scores.unsqueeze(2) + log_probabilities, -torch.inf).flatten(1)
-        best, place = candidates.topk(min(self.beams, level.child_count), dim=1)
-        parent = torch.div(place, level.widest, rounding_mode="trunc")
-        slot = place - parent * level.widest
-        chosen = children.expand(place.shape[0], -1, -1).flatten(1).gather(1, place)
-        token = slot if level.aligned else level.token[chosen].long()
-        return chosen, level.vocabulary[token].long(), best, parent
-
-    def _log_probabilities(self, level: TrieLevel, hidden: Tensor, children: Tensor, exists: Tensor) -> Tensor:
-        """Log-softmax over the children of each beam's node: [batch, beams, slots]."""
-        weight = self.head.weight[level.vocabulary]  # [tokens at this depth, d_model]
-        logits = nn.functional.linear(hidden, weight, self.bias[0, level.vocabulary.long()]).float()
-        if not level.aligned:
-            logits = logits.gather(2, level.token[children].long().expand(logits.shape[0], -1, -1))
-        return torch.where(exists, logits, -torch.inf).log_softmax(dim=2)
+        candidates = (scores.unsqueeze(2) + log_probabilities).flatten(1)
+        candidates = torch.where(left > 0, candidates, -torch.inf)
+        best, place = candidates.topk(level.kept, dim=1)
+        if level.beams == 1:  # then a child's place is its slot
+            return place + children[:, :, 0], best, place
+        return children.flatten(1).gather(1, place), best, place
 
 
-def _descend(sight: Tensor, parent: Tensor) -> Tensor:
+def _split_place(level: TrieLevel, place: Tensor) -> tuple[Tensor, Tensor]:
+    """A candidate's place as its parent's beam and its slot there; both int64 [batch, new beams]."""
+    if level.beams == 1:
+        return place * 0, place
+    parent = torch.div(place, level.widest, rounding_mode="trunc")
+    return parent, place - parent * level.widest
+
+
+def _descend(sight: Tensor, parent: Tensor, level: TrieLevel) -> Tensor:
     """What the next tokens see: what their parents (int64 [batch, new beams]) saw, and each itself."""
-    batch, beams = parent.shape
+    itself = torch.full((level.kept, level.kept), -torch.inf, dtype=sight.dtype, device=sight.device)
+    itself = (itself.triu(1) + itself.tril(-1))[None, None]
+    if level.beams == 1:  # all have the same parent
+        return torch.cat([sight.expand(-1, -1, level.kept, -1), itself], dim=3)
+    batch = parent.shape[0]
     index = parent[:, None, :, None].expand(-1, -1, -1, sight.shape[3])
     inherited = sight.expand(batch, -1, -1, -1).gather(2, index)
-    itself = torch.full((beams, beams), -torch.inf, dtype=sight.dtype, device=sight.device)
-    itself = itself.triu(1) + itself.tril(-1)
-    return torch.cat([inherited, itself.expand(batch, 1, -1, -1)], dim=3)
+    return torch.cat([inherited, itself.expand(batch, -1, -1, -1)], dim=3)
 
 
 def _rank(items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,14 +18,13 @@ def test_steps_equal_the_whole_forward():
     stepper = BeamDecoder(model.model.decoder)
     padding = torch.where(mask > 0, 0.0, -torch.inf)[:, None, None, :]
     with torch.no_grad():
-        encoded = stepper.remember(states)
+        encoded = stepper.remember(states.flatten(0, 1), padding)
         past, found = None, []
         for position in range(steps):
             own = torch.where(torch.eye(beams) > 0, 0.0, -torch.inf)  # no beam sees another one's tokens
             sight = own.repeat(1, position + 1)[None, None]
-            hidden, past = stepper.step(
-                tokens[:, :, position], torch.tensor([position]), encoded, padding, past, sight
-            )
+            embedded = stepper.embed(tokens[:, :, position], position)
+            hidden, past = stepper.step(embedded, encoded, padding, past, sight)
             found.append(hidden)
         expected = model.model.decoder(
             input_ids=tokens.flatten(0, 1),
@@ -33,6 +32,4 @@ def test_steps_equal_the_whole_forward():
             encoder_attention_mask=mask.repeat_interleave(beams, 0),
             use_cache=False,
         ).last_hidden_state
-    torch.testing.assert_close(
-        torch.stack(found, 2).flatten(0, 1), expected.view(batch * beams, steps, -1), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(torch.stack(found, 1), expected, rtol=1e-4, atol=1e-4)
