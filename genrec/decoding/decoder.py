@@ -66,11 +66,12 @@ class BeamDecoder(nn.Module):
                 )
             keys.append(key)
             values.append(value)
-            attended = layer.self_attn.out_proj(attend(query, key, value, sight))
+            attended = attend(query, key, value, sight, layer.self_attn.out_proj)
             rows = layer.self_attn_layer_norm(rows + attended)
             (query,) = self.asked[number](rows, -1, count)
-            found = attend(query, encoded.keys[number], encoded.values[number], padding)
-            rows = layer.encoder_attn_layer_norm(rows + layer.encoder_attn.out_proj(found))
+            memory = encoded.keys[number], encoded.values[number]
+            found = attend(query, *memory, padding, layer.encoder_attn.out_proj)
+            rows = layer.encoder_attn_layer_norm(rows + found)
             rows = feed_forward(layer, rows)
         return rows, Memory(keys, values)
 

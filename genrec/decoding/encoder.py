@@ -35,6 +35,6 @@ class EncoderPass(nn.Module):
         padding = torch.where(inputs.attention_mask > 0, 0.0, -torch.inf).to(rows.dtype)[:, None, None, :]
         for layer, project in zip(encoder.layers, self.own, strict=True):
             query, key, value = project(rows, batch, length)
-            attended = layer.self_attn.out_proj(attend(query, key, value, padding))
+            attended = attend(query, key, value, padding, layer.self_attn.out_proj)
             rows = feed_forward(layer, layer.self_attn_layer_norm(rows + attended))
         return rows, padding

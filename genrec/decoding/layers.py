@@ -26,6 +26,7 @@ class Projection(nn.Module):
     def __init__(self, maps: Sequence[nn.Linear], scales: Sequence[float], heads: int) -> None:
         super().__init__()
         self.heads, self.parts = heads, len(maps)
+        self.size = maps[0].out_features // heads
         pairs = list(zip(maps, scales, strict=True))
         with torch.no_grad():
             weight = torch.cat([one.weight * scale for one, scale in pairs])
@@ -45,8 +46,7 @@ class Projection(nn.Module):
             Per map [batch, heads, count, head size].
         """
         joined = functional.linear(rows, self.weight, self.bias)
-        size = self.weight.shape[0] // (self.parts * self.heads)
-        cut = joined.view(batch, count, self.parts * self.heads, size).transpose(1, 2)
+        cut = joined.view(batch, count, self.parts * self.heads, self.size).transpose(1, 2)
         return cut.split(self.heads, dim=1) if self.parts > 1 else [cut]
 
 
@@ -56,18 +56,19 @@ def project_self(attention: BartAttention) -> Projection:
     return Projection(maps, [attention.scaling, 1.0, 1.0], attention.num_heads)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """What each query finds, heads joined: [batch * n, d_model].
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, output: nn.Linear) -> Tensor:
+    """What each query finds, heads joined and mapped: [batch * n, d_model].
 
     Args:
         query: [batch, heads, n, head size], scaled.
         key: [batch, heads, m, head size].
         value: As `key`.
         mask: Broadcasts to [batch, heads, n, m]; 0, or -inf where a query must not look.
+        output: The map of the joined heads.
     """
     weights = torch.softmax(query @ key.transpose(2, 3) + mask, dim=-1)
     mixed = (weights @ value).transpose(1, 2)  # [batch, n, heads, head size]
-    return mixed.reshape(-1, query.shape[1] * query.shape[3])
+    return output(mixed.reshape(-1, output.in_features))
 
 
 def feed_forward(layer: BartEncoderLayer | BartDecoderLayer, rows: Tensor) -> Tensor:

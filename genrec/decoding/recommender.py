@@ -62,7 +62,7 @@ class RecommenderModule(nn.Module):
 
     @staticmethod
     def _known(numbers: Tensor, highest: int) -> Tensor:
-        return torch.where((numbers >= 1) & (numbers <= highest), numbers, 0)
+        return torch.where(numbers.clamp(0, highest) == numbers, numbers, 0)
 
 
 def _widen(items: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -75,17 +75,9 @@ class InputBuilder(nn.Module):
 
     def _close_gaps(self, row: Tensor, user_ids: Tensor, item_ids: Tensor) -> EncoderInputs:
         """Move the tokens of each row to its left end; all [batch, width]."""
-        keep = row != self.pad
-        width = row.shape[1]
-        target = torch.where(keep, keep.long().cumsum(1) - 1, width)  # gaps go to a column that is cut off
-
-        def move(values: Tensor, empty: int) -> Tensor:
-            moved = values.new_full((row.shape[0], 1), empty).expand(-1, width + 1)
-            return moved.scatter(1, target, values)[:, :width][:, : self.max_length]
-
-        return EncoderInputs(
-            input_ids=move(row, self.pad),
-            attention_mask=move(keep.long(), 0),
-            user_ids=move(user_ids, 0),
-            item_ids=move(item_ids, 0),
-        )
+        place = torch.arange(row.shape[1], device=row.device)
+        order = torch.where(row != self.pad, place, place + row.shape[1]).argsort(1)[:, : self.max_length]
+        input_ids = row.gather(1, order)
+        mask = (input_ids != self.pad).long()
+        ids = (mask * numbers.gather(1, order) for numbers in (user_ids, item_ids))
+        return EncoderInputs(input_ids, mask, *ids)
