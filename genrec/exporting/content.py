@@ -133,6 +133,7 @@ def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any
         "tolerance": TOLERANCE[settings["quantize"]],
         "depth": run.scheme.depth,
         "max_length": run.config.max_length,
+        "d_model": run.model.config.d_model,
         "user_count": run.model.config.user_count,
         "item_count": run.scheme.item_count,
         "user_ids_sha256": ids_checksum(users),

@@ -27,6 +27,10 @@ _LARGE_TABLE = 2**18
 """Numbers in a table from which int8 rows are worth their two extra operators: 1 MB in fp32."""
 
 
+_LINEAR = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
+"""A Gemm's attributes as torch exports a linear map."""
+
+
 def quantize_graph(source: Path, target: Path, kind: str) -> list[str]:
     """Write a recommender's graph with smaller weights; inputs, outputs and operator set stay.
 
@@ -93,10 +97,10 @@ def _to_int8(model: ModelProto, exact: set[str], target: Path) -> ModelProto:
     from onnxruntime.quantization import quantize_dynamic
 
     _shrink_tables(model, exact)
+    _part_gemms(model, exact)
     weights = _weights(model)
-    products = [node for node in model.graph.node if node.op_type in ("MatMul", "Gemm") and node.name not in exact]
-    # onnxruntime makes a MatMul of each Gemm first and gives it this name.
-    names = [node.name + suffix for node in products if node.input[1] in weights for suffix in ("", "_MatMul")]
+    products = [node for node in model.graph.node if node.op_type == "MatMul" and node.name not in exact]
+    names = [node.name for node in products if node.input[1] in weights]
     if not names:
         return model
     model.metadata_props.add(key="onnx.quant.pre_process", value="genrec")  # it warns of graphs without
@@ -114,6 +118,32 @@ def _to_int8(model: ModelProto, exact: set[str], target: Path) -> ModelProto:
     quantized.ClearField("opset_import")  # other sets are declared, but not used
     quantized.opset_import.extend(standard)
     return quantized
+
+
+def _part_gemms(model: ModelProto, exact: set[str]) -> None:
+    """Make each Gemm a MatMul and an Add; the quantiser's own way turns a weight again for each that shares it."""
+    weights = _weights(model)
+    nodes: list[NodeProto] = []
+    turned: dict[str, TensorProto] = {}
+    for node in model.graph.node:
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        linear = node.op_type == "Gemm" and {"transA": 0, **attributes} == _LINEAR
+        if not linear or node.name in exact or node.input[1] not in weights:
+            nodes.append(node)
+            continue
+        rows, weight, bias = node.input
+        if weight not in turned:
+            array = numpy_helper.to_array(weights[weight]).T
+            turned[weight] = numpy_helper.from_array(np.ascontiguousarray(array), f"{weight}_turned")
+        product = f"{node.name}_product"
+        nodes.append(helper.make_node("MatMul", [rows, turned[weight].name], [product], product))
+        nodes.append(helper.make_node("Add", [product, bias], list(node.output), f"{node.name}_bias"))
+        value = helper.make_tensor_value_info(product, TensorProto.FLOAT, [None, turned[weight].dims[1]])
+        model.graph.value_info.append(value)
+    model.graph.ClearField("node")
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(turned.values())
+    _drop_unused_weights(model)
 
 
 def _shrink_tables(model: ModelProto, exact: set[str]) -> None:

@@ -17,7 +17,7 @@ CHECKSUM = "checksum"
 _QUICK_BYTES = 16_000_000
 """Size of a file whose checksum is a matter of milliseconds."""
 
-_COUNTS = ("k", "beams", "depth", "max_length", "opset", "user_count", "item_count")
+_COUNTS = ("k", "beams", "depth", "max_length", "d_model", "opset", "user_count", "item_count")
 _SOURCES = ("dataset", "run")
 _DTYPES = {"tensor(int64)": "int64", "tensor(bool)": "bool", "tensor(float)": "float32"}
 

@@ -28,13 +28,16 @@ class OpenSession(NamedTuple):
     trouble: str | None
 
 
-def open_session(model: Path | bytes, placement: Placement, graph: str | None = None) -> OpenSession:
+def open_session(
+    model: Path | bytes, placement: Placement, graph: str | None = None, single: bool = False
+) -> OpenSession:
     """Open a graph on the best provider that works.
 
     Args:
         model: File of the graph, or the graph itself.
         placement: Where to compute.
         graph: Checksum of the graph, by which TensorRT's engines are kept.
+        single: Whether an operator gets a single thread on the CPU, whatever the placement says.
 
     Raises:
         GenRecError: The placement makes no sense, what it names does not work, or the graph is damaged.
@@ -43,7 +46,8 @@ def open_session(model: Path | bytes, placement: Placement, graph: str | None = 
     troubles: list[str] = []
     for provider in candidates(placement, graph):
         if provider == CPU:
-            return OpenSession(_open_on_cpu(model, placement.threads), CPU, "; ".join(troubles) or None)
+            threads = 1 if single else placement.threads
+            return OpenSession(_open_on_cpu(model, threads), CPU, "; ".join(troubles) or None)
         session, why = try_provider(model, provider, placement.threads, graph)
         if session is not None:
             return OpenSession(session, provider, "; ".join(troubles) or None)
