@@ -30,8 +30,8 @@ def measure_growth(items: int, repeats: int) -> dict[str, Any]:
     trie = build_trie(_tokens(items))
     scheme = TokenScheme("random", _tokens(2), np.full((1, 1), 4, np.int32), OWN, FIRST_CODE + 3 * 256)
     search = BeamSearch(make_model(_SHAPE, scheme, users=1, max_length=64), trie, _BEAMS).eval()
-    states = torch.randn(_BATCH, _LENGTH, _SHAPE["d_model"])
-    mask = torch.ones(_BATCH, _LENGTH, dtype=torch.int64)
+    states = torch.randn(_BATCH * _LENGTH, _SHAPE["d_model"])
+    padding = torch.zeros(_BATCH, 1, 1, _LENGTH)
     seen = torch.randint(1, items + 1, (_BATCH, 50))
     nothing = torch.zeros(_BATCH, 0, dtype=torch.int64)
     seconds = []
@@ -39,7 +39,7 @@ def measure_growth(items: int, repeats: int) -> dict[str, Any]:
         exclusion = list_exclusions(seen, nothing, torch.zeros(_BATCH, 1, dtype=torch.bool))
         for _ in range(10 * repeats + 3):
             started = time.perf_counter()
-            search(states, mask, exclusion)
+            search(states, padding, exclusion)
             seconds.append((time.perf_counter() - started) / DEPTH)
     return {
         "items": items,

@@ -43,18 +43,18 @@ def batches(run: Run, count: int, size: int) -> Batches:
     return [([rows[n] for n in part], [users[n] for n in part]) for part in parts]
 
 
-def seconds_in_turn(calls: dict[str, Call], work: dict[str, Batches], repeats: int) -> dict[str, list[float]]:
+def seconds_in_turn(calls: dict[str, Call], work: Batches, repeats: int) -> dict[str, list[float]]:
     """Seconds per user of each way, all ways in turn so that a noisy machine is noisy for all."""
     found: dict[str, list[float]] = {name: [] for name in calls}
-    for name, call in calls.items():
-        call(*work[name][0])
+    users = sum(len(part) for _, part in work)
+    for call in calls.values():
+        call(*work[0])
     for _ in range(repeats):
         for name, call in calls.items():
             started = time.perf_counter()
-            for history, users in work[name]:
-                call(history, users)
-            count = sum(len(users) for _, users in work[name])
-            found[name].append((time.perf_counter() - started) / count)
+            for history, part in work:
+                call(history, part)
+            found[name].append((time.perf_counter() - started) / users)
     return found
 
 
@@ -66,11 +66,8 @@ def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     peer = HuggingFacePeer(run.model, run.scheme, run.config.max_length, BEAMS)
     calls: dict[str, Call] = {way: _asked(recommender) for way, recommender in ways.items()} | {"peer": peer}
     result: dict[str, Any] = {"model": name, "depth": run.scheme.depth, "same_as_peer": _agreement(calls, run)}
-    few, many = (4, 40) if name == SMALL else (1, 4)
-    for label, size in (("batch", BATCH), ("one", 1)):
-        work = {way: batches(run, few if way == "peer" else many, size) for way in calls}
-        if size == 1:
-            work = {way: batches(run, 10 * few if way == "peer" else 10 * many, 1) for way in calls}
+    count = 10 if name == SMALL else 1
+    for label, work in (("batch", batches(run, count, BATCH)), ("one", batches(run, 10 * count, 1))):
         found = seconds_in_turn(calls, work, arguments.repeats)
         result[label] = {way: statistics.median(values) for way, values in found.items()}
         result[label] |= {

@@ -27,7 +27,8 @@ _LARGE_TABLE = 2**18
 """Numbers in a table from which int8 rows are worth their two extra operators: 1 MB in fp32."""
 
 
-_LINEAR = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
+_DEFAULTS = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}
+_LINEAR = _DEFAULTS | {"transB": 1}
 """A Gemm's attributes as torch exports a linear map."""
 
 
@@ -127,7 +128,7 @@ def _part_gemms(model: ModelProto, exact: set[str]) -> None:
     turned: dict[str, TensorProto] = {}
     for node in model.graph.node:
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        linear = node.op_type == "Gemm" and {"transA": 0, **attributes} == _LINEAR
+        linear = node.op_type == "Gemm" and _DEFAULTS | attributes == _LINEAR
         if not linear or node.name in exact or node.input[1] not in weights:
             nodes.append(node)
             continue
