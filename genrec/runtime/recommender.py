@@ -102,17 +102,9 @@ class Recommender:
         items, scores = run(["items", "scores"], feed)
         return items[:, :k], scores[:, :k]
 
-    def many(
-        self,
-        history: Rows,
-        users: Sequence[int] | NDArray[Any],
-        exclude_seen: bool = True,
-        banned: Rows | None = None,
-        allowed: Rows | None = None,
-        k: int | None = None,
-    ) -> Ranked:
-        """Recommend to any number of users, in batches of similar length; as `__call__` for the rest."""
-        return score_many(self, history, users, exclude_seen, banned, allowed, k)
+    def many(self, history: Rows, users: Sequence[int] | NDArray[Any], **rules: Any) -> Ranked:
+        """Recommend to any number of users, in batches of similar length; `rules` as `__call__` takes them."""
+        return score_many(self, history, users, **rules)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run each batch size with the shortest and the longest history, so that no request pays for a first run.
