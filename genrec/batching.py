@@ -7,10 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import GenRecError
-from genrec.scoring import Ranked, Rows, Scorer
-
-BATCH_USERS = 128
-"""Most users of a batch: of 8 to 256, within 2 % of the fastest at 8 and at 24 items on two cores."""
+from genrec.scoring import BATCH_USERS, Ranked, Rows, Scorer
 
 BATCH_NUMBERS = 16_384
 """Most item indexes of a batch's histories, padding included: users times the longest history."""
@@ -62,9 +59,9 @@ def by_length(
         start += len(places)
 
 
-def most_users(listed: int) -> int:
+def most_users(scorer: Scorer, listed: int) -> int:
     """Most users of a batch in which each has so many banned and allowed items."""
-    return min(BATCH_USERS, max(1, _LISTED_NUMBERS // (1 + listed)))
+    return min(scorer.batch_users, max(1, _LISTED_NUMBERS // (1 + listed)))
 
 
 def score_many(
@@ -92,7 +89,7 @@ def score_many(
         return scorer([history[place] for place in places], people[places], exclude_seen, **limits, k=k)
 
     batches = []
-    for places, ranked in by_length(run, list(map(len, history)), most_users(listed)):
+    for places, ranked in by_length(run, list(map(len, history)), most_users(scorer, listed)):
         batches.append((places, *ranked))
         advance(len(places))
     places, items, scores = (np.concatenate(parts) for parts in zip(*batches, strict=True))

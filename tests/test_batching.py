@@ -78,6 +78,7 @@ class Echo:
     """Answers with what it was asked: the user, the sums of the lists, and k."""
 
     backend, provider, trouble = "none", "none", None
+    batch_users = 128
 
     def __init__(self):
         self.batches = []

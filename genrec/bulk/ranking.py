@@ -45,7 +45,7 @@ def rank(scorer: Scorer, subjects: Subjects, rules: Rules, advance: Callable[[in
         history, users = subjects.histories(rows), subjects.users[rows]
         return scorer(history, users, not rules.include_seen, banned, allowed, rules.k)
 
-    most = most_users(len(rules.banned) + len(rules.allowed))
+    most = most_users(scorer, len(rules.banned) + len(rules.allowed))
     for rows, ranked in by_length(run, subjects.lengths, most):
         items[rows], scores[rows] = ranked
         advance(len(rows))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genrec.decoding.recommender import RecommenderModule
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.modeling import GenRecForConditionalGeneration
-from genrec.scoring import Ranked, Rows, nothing, pad
+from genrec.scoring import BATCH_USERS, Ranked, Rows, cpu_batch_users, nothing, pad
 
 BEAMS = 20
 """Beams of the search, unless longer lists are asked for (paper, section 7.1)."""
@@ -35,6 +35,8 @@ class TorchScorer:
         self.model, self.scheme, self.max_length, self.beams = model, scheme, max_length, beams
         self.device = model.device
         self.provider = str(self.device)
+        on_cpu = self.device.type == "cpu"
+        self.batch_users = cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS
         self._module: RecommenderModule | None = None
 
     def __call__(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genrec.batching import BATCH_USERS
 from genrec.data.catalogue import Catalogue
 from genrec.data.dataset import load_dataset
 from genrec.data.split import Split
@@ -21,6 +20,7 @@ from genrec.histories import check_extends
 from genrec.ids import MANIFEST_FILE, RUN_FILE
 from genrec.placement import Placement
 from genrec.progress import SILENT, Reporter
+from genrec.scoring import BATCH_USERS
 
 POPULARITY = "popularity"
 REFERENCES = (POPULARITY,)
@@ -91,7 +91,8 @@ def evaluate(
         scorer = ranker.scorer if isinstance(ranker, ScorerRanker) else None
         if scorer is not None and scorer.trouble:
             reporter.warn(scorer.trouble)
-        ranks = rank_targets(ranker, cases, exclude_seen, reporter, contestant.name)
+        together = scorer.batch_users if scorer else BATCH_USERS
+        ranks = rank_targets(ranker, cases, exclude_seen, reporter, contestant.name, together)
         metrics, intervals = summarise(ranks, ks)
         results.append(
             {

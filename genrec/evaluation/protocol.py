@@ -12,6 +12,7 @@ from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from genrec.evaluation.metrics import Ranks
 from genrec.progress import SILENT, Reporter
+from genrec.scoring import BATCH_USERS
 
 Ints = NDArray[np.int64]
 
@@ -92,8 +93,11 @@ def rank_targets(
     exclude_seen: bool = False,
     reporter: Reporter = SILENT,
     name: str = "evaluate",
+    users: int = BATCH_USERS,
 ) -> Ranks:
     """The rank of each case's target in its list; 0 where it is not on it. Nobody is skipped.
+
+    At most so many users are ranked together.
 
     Raises:
         GenRecError: A single user does not fit into memory.
@@ -104,7 +108,7 @@ def rank_targets(
         return ranker(cases.users[part], cases.histories(part), exclude_seen)
 
     with reporter.task(name, len(cases)) as task:
-        for part, items in by_length(rank, cases.positions):
+        for part, items in by_length(rank, cases.positions, users):
             found = items == cases.targets[part][:, None]
             ranks[part] = np.where(found.any(1), found.argmax(1) + 1, 0)
             task.advance(len(part))

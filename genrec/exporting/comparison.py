@@ -110,7 +110,7 @@ def _rank(graph: Recommender, cases: Cases, reporter: Reporter, name: str) -> tu
         lists.append(graph(histories, users, exclude_seen)[0])
         return lists[-1]
 
-    ranks = rank_targets(ranker, cases, False, reporter, name)
+    ranks = rank_targets(ranker, cases, False, reporter, name, graph.batch_users)
     items = np.concatenate(lists)
     if (cases.targets < 0).all():
         return items, {}

@@ -18,7 +18,7 @@ from genrec.runtime.lanes import NARROW, Lanes
 from genrec.runtime.providers import CPU, TENSORRT
 from genrec.runtime.sessions import open_session
 from genrec.runtime.threads import usable_cores
-from genrec.scoring import Ranked, Rows, nothing, pad
+from genrec.scoring import BATCH_USERS, Ranked, Rows, cpu_batch_users, nothing, pad
 
 
 class Recommender:
@@ -38,6 +38,7 @@ class Recommender:
         k: Length of the longest list it can return.
         provider: The execution provider that really runs.
         trouble: Why that is not a better one, and what to do; None where nothing better was in reach.
+        batch_users: Most users that it should be given together.
 
     Raises:
         GenRecError: The folder is no bundle, is damaged or of a newer genrec, or the device or provider does not
@@ -66,6 +67,8 @@ class Recommender:
         check_graph(self.session, self.manifest, graph)
         self._lanes = Lanes(self.session, (threads or usable_cores()) if narrow else 1)
         self.k: int = self.manifest["k"]
+        on_cpu = self.provider == CPU
+        self.batch_users = cpu_batch_users(self.manifest["d_model"]) if on_cpu else BATCH_USERS
 
     def __call__(
         self,

@@ -82,7 +82,8 @@ class Session:
         scorer = TorchScorer(self.built.model, self.built.scheme, config.max_length, config.beams)
         ranker = ScorerRanker(scorer, max(VALID_KS))
         assert self.cases is not None  # callers ask only where somebody has a validation item
-        ranks = rank_targets(ranker, self.cases, reporter=self.reporter, name="validate")
+        together = scorer.batch_users
+        ranks = rank_targets(ranker, self.cases, reporter=self.reporter, name="validate", users=together)
         return summarise(ranks, VALID_KS)[0]
 
     def _train(self, phase: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_batches_and_chunks_do_not_show(path, tmp_path, monkeypatch):
     users.write_text("user\n" + "\n".join(f"u{n}" for n in range(1, USERS + 1)) + "\n")
     job = Job(path, users, k=3)
     recommend_to_many(job, tmp_path / "whole.parquet")
-    monkeypatch.setattr(ranking, "most_users", lambda listed: 7)
+    monkeypatch.setattr(ranking, "most_users", lambda scorer, listed: 7)
     monkeypatch.setattr(rows, "CHUNK_BYTES", 100)
     recommend_to_many(job, tmp_path / "pieces.parquet")
     whole, pieces = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "pieces"))

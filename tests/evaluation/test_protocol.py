@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from genrec.batching import BATCH_USERS
 from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from genrec.evaluation.protocol import make_cases, rank_targets
 from genrec.evaluation.rankers import PopularityRanker
+from genrec.scoring import BATCH_USERS
 
 SEQUENCES = Sequences(np.array([5, 1, 2, 3, 4, 4, 6, 7, 8, 9], np.int32), np.array([0, 4, 6, 7, 10]))
 """Users 1: 5 1 2 3, 2: 4 4, 3: 6, 4: 7 8 9."""

@@ -19,6 +19,7 @@ class Fixed:
     """A graph that answers everybody with the same lists, chosen by user."""
 
     provider = "CPUExecutionProvider"
+    batch_users = 128
 
     def __init__(self, path, size, lists):
         path.mkdir()
