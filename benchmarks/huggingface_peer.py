@@ -20,15 +20,12 @@ class HuggingFacePeer:
     Args:
         model: In evaluation mode, on the CPU.
         scheme: Its tokens.
-        max_length: Most tokens of the encoder's input.
         beams: Beams of the search, and length of the lists.
     """
 
-    def __init__(
-        self, model: GenRecForConditionalGeneration, scheme: TokenScheme, max_length: int, beams: int
-    ) -> None:
+    def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, beams: int) -> None:
         self.model, self.beams, self.depth = model, beams, scheme.depth
-        self.inputs = InputBuilder(scheme, max_length)
+        self.inputs = InputBuilder(scheme, model.config)
         self.pad = scheme.special.pad
         children: dict[tuple[int, ...], set[int]] = defaultdict(set)
         self.items: dict[tuple[int, ...], int] = {}

@@ -63,7 +63,7 @@ def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     run = load_run(_run(name, arguments))
     ways = {"fp32": Recommender(_bundle(name, "none", arguments), verify=False)}
     ways["int8"] = Recommender(_bundle(name, "int8", arguments), verify=False)
-    peer = HuggingFacePeer(run.model, run.scheme, run.config.max_length, BEAMS)
+    peer = HuggingFacePeer(run.model, run.scheme, BEAMS)
     calls: dict[str, Call] = {way: _asked(recommender) for way, recommender in ways.items()} | {"peer": peer}
     result: dict[str, Any] = {"model": name, "depth": run.scheme.depth, "same_as_peer": _agreement(calls, run)}
     count = 10 if name == SMALL else 1
@@ -103,7 +103,7 @@ def flops_per_user(run: Run, single: Batches) -> float:
     """Floating-point operations of the matrix products for one user, no padding: mean over users."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    module = RecommenderModule(run.model, run.scheme, run.config.max_length, BEAMS, BEAMS).eval()
+    module = RecommenderModule(run.model, run.scheme, BEAMS, BEAMS).eval()
     none = torch.zeros((1, 0), dtype=torch.int64)
     total = 0
     for history, users in single:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -47,7 +47,13 @@ class TrainConfig(BaseModel):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Probability mass that the loss spreads over the vocabulary."""
     max_length: int = Field(128, ge=8, le=16384)
-    """Tokens of the encoder's input, special tokens included; the newest items are kept."""
+    """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
+    encoder_merge: Literal["none", "item"] = "none"
+    """`none` gives the encoder a position per token, `item` one per item, where its tokens are summed."""
+    user_buckets: int | None = Field(None, ge=0)
+    """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
+    sparse_ids: bool = False
+    """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     epoch_examples: int = Field(0, ge=0)
@@ -60,8 +66,16 @@ class TrainConfig(BaseModel):
     """Finetuning epochs without a better validation NDCG@10 before it stops."""
     valid_users: int = Field(0, ge=0)
     """Users in the validation after each epoch, a seeded sample; 0 takes all."""
-    batch_size: int = Field(128, ge=1)
-    """Examples in a step."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128
+    """Examples in a step, of all processes together; `auto` takes the largest power of two that fits."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Parts that a step's examples are computed in, one after the other, to save memory."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again in the backward pass, to save memory."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of matrix products: `auto` takes bf16 on GPUs that have it, else fp32. Weights stay fp32."""
+    torch_compile: bool = False
+    """Whether torch.compile makes kernels for the model; needs a C++ compiler, pays on long runs."""
     learning_rate: float = Field(1e-3, gt=0)
     """AdamW's peak learning rate."""
     pretrain_learning_rate: float | None = Field(None, gt=0)
@@ -99,7 +113,16 @@ class TrainConfig(BaseModel):
 SHAPE = ("d_model", "encoder_layers", "decoder_layers", "heads", "ffn_dim")
 """The settings that pretrained weights decide by themselves."""
 
-STRUCTURE = ("preset", "indexing", "item_depth", "weights", "max_length", *SHAPE)
+STRUCTURE = (
+    "preset",
+    "indexing",
+    "item_depth",
+    "weights",
+    "max_length",
+    "encoder_merge",
+    "user_buckets",
+    *SHAPE,
+)
 """The settings that a pretrained run decides for those that are finetuned from it."""
 
 

@@ -91,8 +91,12 @@ def make_model(
     spread: float = 4.0,
     d_model: int = 16,
     max_length: int = MAX_LENGTH,
+    **settings: Any,
 ) -> GenRecForConditionalGeneration:
-    """A model with random weights; `spread` times BART's own deviation makes the scores differ clearly."""
+    """A model with random weights; `spread` times BART's own deviation makes the scores differ clearly.
+
+    `settings` are those of GenRecConfig besides.
+    """
     torch.manual_seed(seed)
     config = GenRecConfig(
         user_count=users,
@@ -111,6 +115,7 @@ def make_model(
         eos_token_id=scheme.special.end,
         decoder_start_token_id=scheme.special.end,
         forced_eos_token_id=None,
+        **settings,
     )
     model = GenRecForConditionalGeneration(config).eval()
     with torch.no_grad():

@@ -44,23 +44,34 @@ class Oracle:
             total += float(logits[depth, allowed].double().log_softmax(0)[allowed.index(token)])
         return total
 
+    def _user_row(self, user: int) -> int:
+        buckets = self.model.config.user_buckets
+        if buckets is None or not user:
+            return user
+        return user * 2654435761 % 2**32 % buckets + 1 if buckets else 0
+
     def _encode(self, history: list[int], user: int):
         """`[BEG] user item item ... [MASK] [END]`, the newest items as far as they fit."""
         special = self.scheme.special
         person = self._tokens(self.scheme.user_tokens[user if len(self.scheme.user_tokens) > 1 else 0])
         budget = self.max_length - 3 - self.scheme.user_tokens.shape[1]
-        kept: list[tuple[int, int]] = []
+        merged, row = self.model.config.merged_tokens, self._user_row(user)
+        kept: list[tuple[list[int], int]] = []
         for item in reversed(history):
-            tokens = [(token, item) for token in self.paths[item] if token != special.end]
-            if len(kept) + len(tokens) > budget:
+            tokens = [token for token in self.paths[item] if token != special.end]
+            positions = [(tokens, item)] if merged else [([token], item) for token in tokens]
+            if len(kept) + len(positions) > budget:
                 break
-            kept = tokens + kept
-        rows = [(special.begin, 0, 0), *((token, user, 0) for token in person)]
-        rows += [*((token, 0, item) for token, item in kept), (special.mask, 0, 0), (special.end, 0, 0)]
-        input_ids, user_ids, item_ids = (torch.tensor([column]) for column in zip(*rows, strict=True))
+            kept = positions + kept
+        rows = [([special.begin], 0, 0), *(([token], row, 0) for token in person)]
+        rows += [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0), ([special.end], 0, 0)]
+        wide = [tokens + [special.pad] * (merged - len(tokens)) if merged else tokens[0] for tokens, _, _ in rows]
+        input_ids, user_ids, item_ids = (
+            torch.tensor([column]) for column in (wide, [row[1] for row in rows], [row[2] for row in rows])
+        )
         return self.model.get_encoder()(
             input_ids=input_ids,
-            attention_mask=torch.ones_like(input_ids),
+            attention_mask=torch.ones_like(user_ids),
             user_ids=user_ids,
             item_ids=item_ids,
         ).last_hidden_state

@@ -26,8 +26,8 @@ class EncoderPass(nn.Module):
             States [batch * length, d_model], and a mask [batch, 1, 1, length]: 0, or -inf on padding.
         """
         encoder = self.encoder
-        batch, length = inputs.input_ids.shape
-        embedded = encoder.embed_tokens(inputs.input_ids) + encoder.user_embedding(inputs.user_ids)
+        batch, length = inputs.attention_mask.shape
+        embedded = encoder.embed(inputs.input_ids) + encoder.user_embedding(inputs.user_ids)
         embedded = embedded + encoder.item_embedding(inputs.item_ids)
         first = encoder.embed_positions.offset
         embedded = embedded + encoder.embed_positions.weight[first : first + length]

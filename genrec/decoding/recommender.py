@@ -19,14 +19,13 @@ class RecommenderModule(nn.Module):
         self,
         model: GenRecForConditionalGeneration,
         scheme: TokenScheme,
-        max_length: int,
         beams: int,
         k: int,
     ) -> None:
         super().__init__()
         self.k = k
         self.user_count = model.config.user_count
-        self.inputs = InputBuilder(scheme, max_length)
+        self.inputs = InputBuilder(scheme, model.config)
         self.encoder = EncoderPass(model.model.encoder)
         self.search = BeamSearch(model, build_trie(scheme.item_tokens), max(beams, k))
 

@@ -22,17 +22,14 @@ class TorchScorer:
     Args:
         model: Stays on the device where it is.
         scheme: Its tokens.
-        max_length: Most tokens of the encoder's input.
         beams: Beams of the search; as many as the list is long where that is more.
     """
 
     backend = "torch"
     trouble: str | None = None
 
-    def __init__(
-        self, model: GenRecForConditionalGeneration, scheme: TokenScheme, max_length: int, beams: int = BEAMS
-    ) -> None:
-        self.model, self.scheme, self.max_length, self.beams = model, scheme, max_length, beams
+    def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, beams: int = BEAMS) -> None:
+        self.model, self.scheme, self.beams = model, scheme, beams
         self.device = model.device
         self.provider = str(self.device)
         on_cpu = self.device.type == "cpu"
@@ -63,6 +60,6 @@ class TorchScorer:
         """The module for lists of `k` items; more beams only where that needs them."""
         beams = max(self.beams, k)
         if self._module is None or self._module.k != beams:
-            module = RecommenderModule(self.model, self.scheme, self.max_length, beams, beams)
+            module = RecommenderModule(self.model, self.scheme, beams, beams)
             self._module = module.to(self.device).eval()
         return self._module

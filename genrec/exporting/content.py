@@ -61,7 +61,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     """
     scheme, config = run.scheme, run.config
     with reporter.task("export", 3) as task:
-        module = RecommenderModule(run.model, scheme, config.max_length, settings["beams"], settings["k"]).eval()
+        module = RecommenderModule(run.model, scheme, settings["beams"], settings["k"]).eval()
         names = _write_graph(module, folder, settings)
         task.advance()
         export_split(run.model, folder, settings["opset"])
@@ -72,7 +72,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     # The manifest is written twice: the recommender that is compared reads the first.
     write_manifest(folder, manifest, names)
     bundle = Recommender(folder, device="cpu", verify=False)
-    torch_scorer = TorchScorer(run.model, scheme, config.max_length, settings["beams"])
+    torch_scorer = TorchScorer(run.model, scheme, settings["beams"])
     manifest["parity"] = measure_parity(torch_scorer, bundle, run.sequences, settings["k"], reporter)
     if settings["quantize"] != "none":
         _compare(run, folder, bundle, manifest, reporter)

@@ -48,13 +48,36 @@ class DummyIds(DummyInputGenerator):
     ) -> None:
         config = normalized_config.config
         self.shape = [batch_size, sequence_length]
-        self.sizes = {"user_ids": config.user_count + 1, "item_ids": config.item_count + 1}
+        self.sizes = {"user_ids": config.user_rows, "item_ids": config.item_count + 1}
 
     def generate(
         self, input_name: str, framework: str = "pt", int_dtype: str = "int64", float_dtype: str = "fp32"
     ) -> Any:
         """Indexes, int [batch, length]; 0 included."""
         return self.random_int_tensor(self.shape, self.sizes[input_name], framework=framework, dtype=int_dtype)
+
+
+class DummyMergedTokens(DummyInputGenerator):
+    """Random tokens for an encoder that sums several at a position; arguments as in `DummyIds`."""
+
+    SUPPORTED_INPUT_NAMES = ("input_ids",)
+
+    def __init__(
+        self,
+        task: str,
+        normalized_config: NormalizedSeq2SeqConfig,
+        batch_size: int = 2,
+        sequence_length: int = _SAMPLE_LENGTH,
+        **kwargs: Any,
+    ) -> None:
+        config = normalized_config.config
+        self.shape, self.vocabulary = [batch_size, sequence_length, config.merged_tokens], config.vocab_size
+
+    def generate(
+        self, input_name: str, framework: str = "pt", int_dtype: str = "int64", float_dtype: str = "fp32"
+    ) -> Any:
+        """Tokens, int [batch, length, merged_tokens]; padding included."""
+        return self.random_int_tensor(self.shape, self.vocabulary, framework=framework, dtype=int_dtype)
 
 
 class GenRecOnnxConfig(BartOnnxConfig):
@@ -71,8 +94,9 @@ class GenRecOnnxConfig(BartOnnxConfig):
 
     def _create_dummy_input_generator_classes(self, **kwargs: Any) -> list[DummyInputGenerator]:
         shapes = {key: kwargs[key] for key in ("batch_size", "sequence_length") if key in kwargs}
-        ids = DummyIds(self.task, self._normalized_config, **shapes)
-        return [*super()._create_dummy_input_generator_classes(**kwargs), ids]
+        makers = [DummyIds, DummyMergedTokens] if self._config.merged_tokens else [DummyIds]
+        own = [make(self.task, self._normalized_config, **shapes) for make in makers]
+        return [*own, *super()._create_dummy_input_generator_classes(**kwargs)]
 
 
 def export_split(model: GenRecForConditionalGeneration, folder: Path, opset: int) -> None:

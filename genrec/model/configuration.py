@@ -9,18 +9,40 @@ class GenRecConfig(BartConfig):
     """Configuration of `GenRecForConditionalGeneration`.
 
     Args:
-        user_count: U; the user-ID table has U + 1 rows, row 0 being "no user" and the unknown user.
+        user_count: U; the user-ID table has U + 1 rows where they are not hashed, row 0 being "no user" and the unknown user.
         item_count: I; the item-ID table has I + 1 rows, row 0 being "no item".
         label_smoothing: Probability mass that the training loss spreads over the vocabulary.
+        input_length: Most positions of the encoder's input; None allows as many as have an embedding.
+        merged_tokens: Tokens that one position of the encoder sums, an item's; 0 gives each token a position.
+        user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
+            user a row.
+        sparse_ids: Whether the ID tables have sparse gradients.
         kwargs: Everything that `transformers.BartConfig` takes.
     """
 
     model_type = "genrec"
 
     def __init__(
-        self, user_count: int = 0, item_count: int = 0, label_smoothing: float = 0.0, **kwargs: Any
+        self,
+        user_count: int = 0,
+        item_count: int = 0,
+        label_smoothing: float = 0.0,
+        input_length: int | None = None,
+        merged_tokens: int = 0,
+        user_buckets: int | None = None,
+        sparse_ids: bool = False,
+        **kwargs: Any,
     ) -> None:
         self.user_count = user_count
         self.item_count = item_count
         self.label_smoothing = label_smoothing
+        self.input_length = input_length
+        self.merged_tokens = merged_tokens
+        self.user_buckets = user_buckets
+        self.sparse_ids = sparse_ids
         super().__init__(**kwargs)
+
+    @property
+    def user_rows(self) -> int:
+        """Rows of the user-ID table, row 0 included."""
+        return 1 + (self.user_count if self.user_buckets is None else self.user_buckets)

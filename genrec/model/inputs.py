@@ -9,10 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from genrec.indexing.tokens import TokenScheme
+from genrec.model.configuration import GenRecConfig
 
 
 class EncoderInputs(NamedTuple):
-    """What the encoder reads; each int64 [batch, length], padding on the right."""
+    """What the encoder reads; each int64 [batch, length], padding on the right.
+
+    Where items are merged, `input_ids` is [batch, length, merged_tokens]: a position holds all tokens of an item.
+    """
 
     input_ids: Tensor
     attention_mask: Tensor
@@ -24,20 +28,25 @@ class InputBuilder(nn.Module):
     """Looks up and joins the tokens of users and items.
 
     Item row `item_count + 1` is the [MASK]: a sequence of rows can hold it at any place.
+
+    Args:
+        scheme: Tokens of items and users.
+        config: The model's; says how long inputs may be, and what becomes of items' tokens and of users.
     """
 
     item_tokens: Tensor
     user_tokens: Tensor
 
-    def __init__(self, scheme: TokenScheme, max_length: int) -> None:
+    def __init__(self, scheme: TokenScheme, config: GenRecConfig) -> None:
         super().__init__()
         self.pad, self.begin, self.end = scheme.special.pad, scheme.special.begin, scheme.special.end
         self.item_count = scheme.item_count
         self.mask_item = scheme.item_count + 1
-        self.max_length = max_length
+        self.max_length = config.input_length or config.max_position_embeddings
+        self.merged, self.user_buckets = config.merged_tokens, config.user_buckets
         self.depth = scheme.encoder_tokens.shape[1]
-        self.budget = max_length - 2 - scheme.user_tokens.shape[1]
-        """Tokens left for the items and [MASK] beside [BEG], the user and [END]."""
+        self.budget = self.max_length - 2 - scheme.user_tokens.shape[1]
+        """Positions left for the items and [MASK] beside [BEG], the user and [END]."""
         mask_row = torch.full((1, self.depth), self.pad, dtype=torch.int64)
         mask_row[0, 0] = scheme.special.mask
         items = torch.from_numpy(scheme.encoder_tokens).long()
@@ -47,7 +56,7 @@ class InputBuilder(nn.Module):
     @property
     def max_items(self) -> int:
         """How many items always fit, whatever their number of tokens, with the [MASK] among them."""
-        return (self.budget - 1) // self.depth
+        return (self.budget - 1) // (1 if self.merged else self.depth)
 
     def forward(self, items: Tensor, users: Tensor) -> EncoderInputs:
         """Build the encoder's inputs; where a row is too long its newest items are kept.
@@ -61,23 +70,49 @@ class InputBuilder(nn.Module):
         """
         tokens = self.item_tokens[items]  # [batch, n, depth]
         used = (tokens != self.pad).sum(-1)  # [batch, n]
+        if self.merged:
+            used = used.clamp(max=1)
         newer = used.flip(1).cumsum(1).flip(1)
         tokens = torch.where((newer <= self.budget).unsqueeze(-1), tokens, self.pad)
-        flat = tokens.flatten(1)  # [batch, n * depth]
-        flat_ids = torch.where(items <= self.item_count, items, 0).unsqueeze(-1).expand_as(tokens).flatten(1)
+        item = torch.where(items <= self.item_count, items, 0)
+        if not self.merged:
+            item = item.unsqueeze(-1).expand_as(tokens).flatten(1)  # [batch, n * depth]
+            tokens = tokens.flatten(1)
         user = self.user_tokens[users if self.user_tokens.shape[0] > 1 else torch.zeros_like(users)]
-        edge = users.unsqueeze(1)
+        edge = self._user_rows(users).unsqueeze(1)
         none = torch.zeros_like(edge)
-        row = torch.cat([none + self.begin, user, flat, none + self.end], dim=1)
-        user_ids = torch.cat([none, edge.expand_as(user), torch.zeros_like(flat), none], dim=1)
-        item_ids = torch.cat([none, torch.zeros_like(user), flat_ids, none], dim=1)
+        row = torch.cat(
+            [self._wide(none + self.begin), self._wide(user), tokens, self._wide(none + self.end)], dim=1
+        )
+        user_ids = torch.cat([none, edge.expand_as(user), torch.zeros_like(item), none], dim=1)
+        item_ids = torch.cat([none, torch.zeros_like(user), item, none], dim=1)
         return self._close_gaps(row, user_ids, item_ids)
 
+    def _user_rows(self, users: Tensor) -> Tensor:
+        """Rows of the users' embeddings, int64 [batch]: their own, or those they are hashed to."""
+        if self.user_buckets is None:
+            return users
+        if not self.user_buckets:
+            return torch.zeros_like(users)
+        # Knuth's multiplicative hash: neighbours in the table, often of one kind, part ways.
+        hashed = (users * 2654435761) % 2**32 % self.user_buckets + 1
+        return torch.where(users > 0, hashed, 0)
+
+    def _wide(self, tokens: Tensor) -> Tensor:
+        """Tokens [batch, m] that stand alone in positions which may hold several."""
+        if not self.merged:
+            return tokens
+        return nn.functional.pad(tokens.unsqueeze(-1), (0, self.depth - 1), value=self.pad)
+
     def _close_gaps(self, row: Tensor, user_ids: Tensor, item_ids: Tensor) -> EncoderInputs:
-        """Move the tokens of each row to its left end; all [batch, width]."""
+        """Move the tokens of each row to its left end; all [batch, width], `row` perhaps [batch, width, depth]."""
         place = torch.arange(row.shape[1], device=row.device)
-        order = torch.where(row != self.pad, place, place + row.shape[1]).argsort(1)[:, : self.max_length]
-        input_ids = row.gather(1, order)
-        mask = (input_ids != self.pad).long()
+        first = row[..., 0] if self.merged else row
+        order = torch.where(first != self.pad, place, place + row.shape[1]).argsort(1)[:, : self.max_length]
+        mask = (first.gather(1, order) != self.pad).long()
         ids = (mask * numbers.gather(1, order) for numbers in (user_ids, item_ids))
+        if self.merged:
+            input_ids = row.gather(1, order.unsqueeze(-1).expand(-1, -1, self.depth))
+        else:
+            input_ids = row.gather(1, order)
         return EncoderInputs(input_ids, mask, *ids)

@@ -24,8 +24,9 @@ class GenRecEncoder(BartEncoder):
 
     def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
         super().__init__(config, embed_tokens)
-        self.user_embedding = nn.Embedding(config.user_count + 1, config.d_model, padding_idx=0)
-        self.item_embedding = nn.Embedding(config.item_count + 1, config.d_model, padding_idx=0)
+        width, sparse = config.d_model, config.sparse_ids
+        self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=sparse)
+        self.item_embedding = nn.Embedding(config.item_count + 1, width, padding_idx=0, sparse=sparse)
         self.post_init()
 
     def forward(
@@ -40,19 +41,28 @@ class GenRecEncoder(BartEncoder):
         """Encode token sequences.
 
         Args:
-            input_ids: int64 [batch, length] tokens.
+            input_ids: int64 [batch, length] tokens, or [batch, length, merged_tokens] whose embeddings are summed.
             attention_mask: [batch, length], 1 where a token stands and 0 on padding.
-            user_ids: int64 [batch, length] user index on user tokens, 0 elsewhere.
+            user_ids: int64 [batch, length] row of the user on user tokens, 0 elsewhere.
             item_ids: int64 [batch, length] item index on item tokens, 0 elsewhere.
             inputs_embeds: float [batch, length, d_model] in place of the token embeddings.
             options: What `BartEncoder.forward` takes besides.
         """
-        embeds = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        embeds = inputs_embeds
+        if input_ids is not None:
+            embeds = self.embed(input_ids)
         if user_ids is not None:
             embeds = embeds + self.user_embedding(user_ids)
         if item_ids is not None:
             embeds = embeds + self.item_embedding(item_ids)
         return super().forward(attention_mask=attention_mask, inputs_embeds=embeds, **options)
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
+        if input_ids.dim() == 2:
+            return self.embed_tokens(input_ids)
+        real = (input_ids != self.config.pad_token_id).unsqueeze(-1)
+        return (self.embed_tokens(input_ids) * real).sum(2)
 
 
 class GenRecModel(BartModel):

@@ -46,7 +46,7 @@ class Session:
         self.folder, self.data, self.built, self.device = folder, data, built, device
         self.config, self.save_every, self.reporter = built.config, save_every, reporter
         self.train_sequences = train_part(data.sequences)
-        self.builder = InputBuilder(built.scheme, self.config.max_length)
+        self.builder = InputBuilder(built.scheme, built.model.config)
         self.cases = self._cases()
         self._told = ("", 0)
 
@@ -79,7 +79,7 @@ class Session:
     def validate(self) -> dict[str, float]:
         """Metrics of the model as it is, on the validation items."""
         config = self.config
-        scorer = TorchScorer(self.built.model, self.built.scheme, config.max_length, config.beams)
+        scorer = TorchScorer(self.built.model, self.built.scheme, config.beams)
         ranker = ScorerRanker(scorer, max(VALID_KS))
         assert self.cases is not None  # callers ask only where somebody has a validation item
         together = scorer.batch_users

@@ -24,7 +24,7 @@ def named(golden):
 
 def test_torch_gives_the_same_answers(trained, golden):
     run = load_run(trained.run)
-    scorer = TorchScorer(run.model, run.scheme, run.config.max_length)
+    scorer = TorchScorer(run.model, run.scheme)
     results = replay(golden, lambda inputs: ask(scorer, inputs))
     assert [result["name"] for result in results if not result["same"]] == []
     assert 0 < max(result["max_abs_diff"] for result in results) < 1e-4

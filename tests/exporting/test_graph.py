@@ -33,7 +33,7 @@ class Case:
 
     def __init__(self, model, scheme, folder, k, beams):
         folder.mkdir(parents=True)
-        self.module = RecommenderModule(model, scheme, MAX_LENGTH, beams, k).eval()
+        self.module = RecommenderModule(model, scheme, beams, k).eval()
         self.files = export_graph(self.module, folder, 18)
         self.path = folder / self.files[0]
         self.session = open_graph(self.path)
@@ -55,11 +55,13 @@ class Case:
             return [out.numpy() for out in self.module(*map(torch.from_numpy, feed.values()))]
 
 
-@pytest.fixture(scope="module", params=["own", "text"])
+@pytest.fixture(scope="module", params=["own", "text", "merged"])
 def run(request, tmp_path_factory):
+    """Models of several kinds; "merged" sums an item's tokens at one position and hashes users."""
     folder = tmp_path_factory.mktemp("graph")
-    scheme = text_like_scheme() if request.param == "text" else None
-    return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme))
+    scheme = None if request.param == "own" else text_like_scheme()
+    settings = {"merged_tokens": 3, "user_buckets": 7} if request.param == "merged" else {}
+    return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, **settings))
 
 
 @pytest.fixture(scope="module")

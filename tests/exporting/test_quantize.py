@@ -46,7 +46,7 @@ def source(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("graph")
     scheme = text_like_scheme() if request.param == "text" else None
     run = load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, d_model=64, spread=2.0))
-    module = RecommenderModule(run.model, run.scheme, MAX_LENGTH, ITEMS, ITEMS).eval()
+    module = RecommenderModule(run.model, run.scheme, ITEMS, ITEMS).eval()
     (folder / "fp32").mkdir()
     export_graph(module, folder / "fp32", 18)
     return folder / "fp32" / "recommender.onnx"

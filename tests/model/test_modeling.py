@@ -24,8 +24,8 @@ def model(scheme):
 
 
 @pytest.fixture(scope="module")
-def inputs(scheme):
-    builder = InputBuilder(scheme, max_length=24)
+def inputs(model, scheme):
+    builder = InputBuilder(scheme, model.config)
     items = torch.tensor([[12, 3, builder.mask_item], [7, builder.mask_item, 0]])
     return builder(items, torch.tensor([25, 4]))._asdict()
 
@@ -54,6 +54,21 @@ def test_equation_2_position_by_position(model, inputs):
             if item:
                 expected = expected + encoder.item_embedding.weight[item]
             torch.testing.assert_close(found[row, j], expected.detach())
+
+
+def test_merged_positions_hold_the_sum_of_an_items_tokens(scheme):
+    model = make_model(scheme, users=USERS, merged_tokens=3)
+    with torch.no_grad():
+        model.model.shared.weight[scheme.special.pad] = 5.0  # as pretrained weights may have it
+    builder = InputBuilder(scheme, model.config)
+    inputs = builder(torch.tensor([[31, builder.mask_item]]), torch.tensor([0]))._asdict()
+    encoder = model.model.encoder
+    place = inputs["item_ids"][0].tolist().index(31)
+    tokens = [int(token) for token in scheme.encoder_tokens[31] if token != scheme.special.pad]
+    assert len(tokens) > 1
+    expected = encoder.embed_tokens.weight[tokens].sum(0) + encoder.item_embedding.weight[31]
+    expected = expected + encoder.embed_positions.weight[place + 2]
+    torch.testing.assert_close(embedded(model, inputs)[0, place], expected.detach())
 
 
 @pytest.mark.parametrize(("name", "index", "other"), [("user_ids", 25, 26), ("item_ids", 12, 13)])

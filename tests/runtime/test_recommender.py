@@ -35,7 +35,7 @@ def flip(path, place):
 
 def on_torch(path):
     run = load_run(path)
-    return TorchScorer(run.model, run.scheme, run.config.max_length)
+    return TorchScorer(run.model, run.scheme)
 
 
 def test_answers_as_torch_does(trained):
