@@ -91,6 +91,15 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of everything that is drawn."""
 
+    @property
+    def step_examples(self) -> int:
+        """Examples in a step, once that is decided.
+
+        Raises:
+            ValueError: `batch_size` is still "auto".
+        """
+        return int(self.batch_size)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         faults = []

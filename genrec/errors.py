@@ -10,3 +10,7 @@ class OutputExistsError(GenRecError):
 
     def __init__(self, path: object) -> None:
         super().__init__(f"{path} already exists; choose another output or replace it with --force")
+
+
+class TerminatedError(Exception):
+    """SIGTERM ended the work in good order; the message says what is kept."""

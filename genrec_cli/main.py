@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from genrec.errors import GenRecError
+from genrec.errors import GenRecError, TerminatedError
+from genrec.ranks import is_main
 from genrec_cli import doctor, export, inspect, prepare, recommend
 from genrec_cli import eval as evaluation
 from genrec_cli import train as training
@@ -16,7 +17,7 @@ from genrec_cli.options import State
 
 
 class _Group(TyperGroup):
-    """Runs a command; an error becomes one red line on stderr and exit code 1 (130 on Ctrl-C)."""
+    """Runs a command; an error becomes one red line on stderr and exit code 1 (130 on Ctrl-C, 143 on SIGTERM)."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -27,6 +28,8 @@ class _Group(TyperGroup):
             _fail(str(error), 1)
         except KeyboardInterrupt:
             _fail("stopped", 130)
+        except TerminatedError as error:
+            _fail(str(error), 143)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except OSError as error:
@@ -49,7 +52,8 @@ def _is_usage_error(error: Exception) -> bool:
 def _fail(message: str, code: int) -> None:
     from genrec_cli.render import print_error
 
-    print_error(message)
+    if is_main():  # of several processes that train together one speaks
+        print_error(message)
     raise typer.Exit(code)
 
 

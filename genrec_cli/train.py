@@ -1,11 +1,14 @@
 """`genrec train`, `genrec pretrain` and `genrec finetune`."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from genrec.progress import SILENT, Reporter
+from genrec.ranks import is_main
 from genrec_cli.options import Debug, Device, Force, Json, Output
 
 Dataset = Annotated[Path, typer.Argument(help="Folder written by genrec prepare.", show_default=False)]
@@ -17,6 +20,10 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file of sett
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as finetune_epochs=5; repeatable."),
+]
+BatchSize = Annotated[
+    str | None,
+    typer.Option(metavar="N|auto", help="Examples in a step; auto takes the largest power of two that fits."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything that is drawn.", show_default="0")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped, if there is one.")]
@@ -34,6 +41,7 @@ def train(
     preset: Preset = None,
     config: Config = None,
     settings: Settings = None,
+    batch_size: BatchSize = None,
     seed: Seed = None,
     device: Device = "auto",
     resume: Resume = False,
@@ -55,6 +63,7 @@ def pretrain(
     preset: Preset = None,
     config: Config = None,
     settings: Settings = None,
+    batch_size: BatchSize = None,
     seed: Seed = None,
     device: Device = "auto",
     resume: Resume = False,
@@ -77,6 +86,7 @@ def finetune(
     preset: Preset = None,
     config: Config = None,
     settings: Settings = None,
+    batch_size: BatchSize = None,
     seed: Seed = None,
     device: Device = "auto",
     resume: Resume = False,
@@ -94,8 +104,19 @@ def finetune(
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments that the three commands share with the library."""
-    names = ("preset", "config", "settings", "seed", "device", "resume", "force")
-    return {**{name: given[name] for name in names}, "save_every": _seconds(given["save_every"])}
+    names = ("preset", "config", "seed", "device", "resume", "force")
+    settings = [*(given["settings"] or []), *_batch_size(given["batch_size"])]
+    shared = {name: given[name] for name in names}
+    return {**shared, "settings": settings, "save_every": _seconds(given["save_every"])}
+
+
+def _batch_size(text: str | None) -> list[str]:
+    """`--batch-size` is the setting of that name."""
+    if text is None:
+        return []
+    if text != "auto" and (not text.isdecimal() or int(text) < 1):
+        raise typer.BadParameter(f"{text!r} is neither a number from 1 on nor auto", param_hint="--batch-size")
+    return [f"batch_size={text}"]
 
 
 def _seconds(text: str | None) -> float | None:
@@ -114,10 +135,13 @@ def _seconds(text: str | None) -> float | None:
 def _run(verb: str, json: bool, dataset: Path, output: Path, **options: Any) -> None:
     from genrec_cli.render import RichReporter, print_json
 
-    reporter = RichReporter()
-    with reporter.status("starting"):
+    reporter: Reporter = RichReporter() if is_main() else SILENT
+    status = reporter.status("starting") if isinstance(reporter, RichReporter) else nullcontext()
+    with status:
         import genrec.training.train as library
     result = getattr(library, verb)(dataset, output, reporter=reporter, **options)
+    if not is_main():
+        return
     if json:
         print_json(result)
     else:

@@ -59,7 +59,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     Raises:
         GenRecError: An exported graph differs from torch.
     """
-    scheme, config = run.scheme, run.config
+    scheme = run.scheme
     with reporter.task("export", 3) as task:
         module = RecommenderModule(run.model, scheme, settings["beams"], settings["k"]).eval()
         names = _write_graph(module, folder, settings)

@@ -9,7 +9,8 @@ class GenRecConfig(BartConfig):
     """Configuration of `GenRecForConditionalGeneration`.
 
     Args:
-        user_count: U; the user-ID table has U + 1 rows where they are not hashed, row 0 being "no user" and the unknown user.
+        user_count: U; the user-ID table has U + 1 rows where users are not hashed, row 0 being "no user" and the
+            unknown user.
         item_count: I; the item-ID table has I + 1 rows, row 0 being "no item".
         label_smoothing: Probability mass that the training loss spreads over the vocabulary.
         input_length: Most positions of the encoder's input; None allows as many as have an embedding.

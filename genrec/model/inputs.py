@@ -81,9 +81,8 @@ class InputBuilder(nn.Module):
         user = self.user_tokens[users if self.user_tokens.shape[0] > 1 else torch.zeros_like(users)]
         edge = self._user_rows(users).unsqueeze(1)
         none = torch.zeros_like(edge)
-        row = torch.cat(
-            [self._wide(none + self.begin), self._wide(user), tokens, self._wide(none + self.end)], dim=1
-        )
+        begin, end = none + self.begin, none + self.end
+        row = torch.cat([self._wide(begin), self._wide(user), tokens, self._wide(end)], dim=1)
         user_ids = torch.cat([none, edge.expand_as(user), torch.zeros_like(item), none], dim=1)
         item_ids = torch.cat([none, torch.zeros_like(user), item, none], dim=1)
         return self._close_gaps(row, user_ids, item_ids)

@@ -80,6 +80,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     """The recommender: reads a user's token sequence with one [MASK], generates the masked item's tokens."""
 
     config_class = GenRecConfig
+    accepts_loss_kwargs = True
+    """Tells Trainer that the loss can be divided by `num_items_in_batch`."""
 
     def __init__(self, config: GenRecConfig) -> None:
         super().__init__(config)
@@ -102,6 +104,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         cache_position: Tensor | None = None,
+        num_items_in_batch: Tensor | None = None,
     ) -> Seq2SeqLMOutput:
         """Run encoder and decoder.
 
@@ -110,6 +113,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         Args:
             decoder_input_ids: int64 [batch, steps]; made from `labels` where absent.
             labels: int64 [batch, steps] tokens of the masked item; `IGNORED` (-100) on padding.
+            num_items_in_batch: Labels of the whole step, of which this batch may be a part: the loss is divided by
+                it in place of the batch's own number.
 
         Returns:
             logits [batch, steps, vocabulary], and where `labels` are given the mean cross-entropy over the
@@ -143,8 +148,17 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             labels.flatten(),
             ignore_index=IGNORED,
             label_smoothing=self.config.label_smoothing if self.training else 0.0,
+            reduction="mean" if num_items_in_batch is None else "sum",
         )
+        if num_items_in_batch is not None:
+            loss = loss / num_items_in_batch
         return Seq2SeqLMOutput(**{**output, "loss": loss})
+
+    def use_sparse_ids(self, sparse: bool) -> None:
+        """Choose whether the ID tables have sparse gradients."""
+        self.config.sparse_ids = sparse
+        encoder = self.model.encoder
+        encoder.user_embedding.sparse = encoder.item_embedding.sparse = sparse
 
     @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from genrec.training.examples import Examples, Ints
 
 POOL_BATCHES = 50
 """Batches' worth of shuffled examples that are sorted by length together: little padding, much shuffling."""
+
+NOTHING = -1
+"""Stands where a batch has no example left."""
 
 Place = tuple[int, int]
 """(epoch, example)."""
@@ -33,37 +37,71 @@ class Places(Dataset[Place]):
         return place
 
 
+class Share(NamedTuple):
+    """How a step's examples are divided.
+
+    Attributes:
+        rank: This process.
+        processes: Their number.
+        parts: Parts that a process computes one after the other.
+    """
+
+    rank: int = 0
+    processes: int = 1
+    parts: int = 1
+
+
+WHOLE = Share()
+"""One process computes a step at once."""
+
+
 class LengthGroupedBatches(Sampler[list[Place]]):
     """Batches of (epoch, example); the order depends on seed and epoch alone.
 
+    A step's batch is the same however it is divided among processes and parts. Where it cannot be divided evenly,
+    `NOTHING` stands in for an example.
+
     Args:
         lengths: int64 [examples].
-        batch_size: Examples in a batch.
+        batch_size: Examples in a step.
         per_epoch: Most examples of an epoch, another sample each time; 0 takes all.
         seed: The run's seed.
+        share: What of each step is this process's.
     """
 
-    def __init__(self, lengths: Ints, batch_size: int, per_epoch: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+    def __init__(self, lengths: Ints, batch_size: int, per_epoch: int, seed: int, share: Share = WHOLE) -> None:
+        self.lengths, self.batch_size, self.seed, self.share = lengths, batch_size, seed, share
         self.size = min(per_epoch or len(lengths), len(lengths))
         self.epoch = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return -(-self.size // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration draws."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self.size // self.batch_size)
+        return self.steps * self.share.parts
 
     def __iter__(self) -> Iterator[list[Place]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
+        rank, processes, parts = self.share
+        for batch in self.whole_batches(self.epoch):
+            even = np.pad(batch, (0, -len(batch) % (processes * parts)), constant_values=NOTHING)
+            for part in range(parts):
+                yield [(self.epoch, int(example)) for example in even[rank * parts + part :: processes * parts]]
+
+    def whole_batches(self, epoch: int) -> list[Ints]:
+        """The examples of each step of an epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
         order = rng.permutation(len(self.lengths))[: self.size]
         pool = self.batch_size * POOL_BATCHES
         pools = [order[start : start + pool] for start in range(0, len(order), pool)]
         ranked = np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools])
         batches = [ranked[i : i + self.batch_size] for i in range(0, len(ranked), self.batch_size)]
-        for number in rng.permutation(len(batches)):
-            yield [(self.epoch, int(example)) for example in batches[number]]
+        return [batches[number] for number in rng.permutation(len(batches))]
 
 
 @dataclass(frozen=True)
@@ -86,13 +124,15 @@ class Collator:
 
     def __call__(self, places: list[Place]) -> dict[str, Tensor]:
         epoch = places[0][0]
-        numbers = np.array([example for _, example in places], dtype=np.int64)
+        drawn = np.array([example for _, example in places], dtype=np.int64)
+        numbers = np.maximum(drawn, 0)  # any example can stand where there is none: it has no label then
         items, users, targets = self.examples.rows(numbers, epoch)
         unknown = _uniform(self.seed, epoch, numbers) < self.unknown_share
         shown = torch.from_numpy(np.where(unknown, 0, users))
         inputs = self.builder(torch.from_numpy(items), shown)
         width = int(inputs.attention_mask.sum(1).max())
         labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()
+        labels[torch.from_numpy(drawn == NOTHING)] = self.scheme.special.pad
         return {
             **{name: values[:, :width] for name, values in inputs._asdict().items()},
             "labels": torch.where(labels == self.scheme.special.pad, IGNORED, labels),

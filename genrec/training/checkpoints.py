@@ -1,27 +1,120 @@
-"""Finding the checkpoint that training can continue from."""
+"""Checkpoints: written whole or not at all, the last two and the best kept, found again on resuming."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from genrec.files import remove
+from safetensors import SafetensorError
 
-_STATE = "trainer_state.json"
-"""Trainer writes it last, so a checkpoint that has it is whole."""
+from genrec import ranks
+from genrec.errors import GenRecError
+from genrec.files import atomic_folder, remove
+
+STATE = "trainer_state.json"
+_EPOCH_LOSS = "epoch_loss.json"
+
+KEPT = 2
+"""Checkpoints that are kept besides the best."""
+
+_WRITTEN = KEPT + 2
+"""Checkpoints that are on the disk at most: those kept, the best and the one being written."""
+
+_COPIES = 3
+"""A checkpoint holds each weight and the two moments that Adam keeps of it."""
+
+
+@contextmanager
+def staged(checkpoint: Path) -> Iterator[Path]:
+    """Yield a folder in which Trainer makes `checkpoint`, which appears when the block ends without an error.
+
+    All processes enter it together. What Trainer writes into a folder of the checkpoint's own name moves up.
+
+    Raises:
+        GenRecError: It could not be written; those from before are kept.
+    """
+    try:
+        if not ranks.is_main():
+            yield Path(ranks.gather("")[0])
+            ranks.barrier()
+            return
+        with atomic_folder(checkpoint, force=True) as folder:
+            ranks.gather(str(folder))
+            yield folder
+            ranks.barrier()
+            inner = folder / checkpoint.name
+            for file in inner.iterdir():
+                file.rename(folder / file.name)
+            inner.rmdir()
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise GenRecError(
+            f"the checkpoint {checkpoint} could not be written: {error}; earlier ones are kept, so make room and "
+            "continue with --resume"
+        ) from error
+
+
+def drop_old(folder: Path, best_step: int | None) -> None:
+    """Keep the newest checkpoints and the best of a phase, delete the others."""
+    for path in _by_age(folder)[:-KEPT]:
+        if path != checkpoint_at(folder, best_step):
+            remove(path)
+
+
+def checkpoint_at(folder: Path, step: int | None) -> Path | None:
+    """The checkpoint of a step; None where there is no such step."""
+    return folder / f"checkpoint-{step}" if step else None
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a phase that was written to its end; half-written ones are deleted."""
-    numbered = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
-    for path in sorted(numbered, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        if _is_whole(path):
+    """The newest checkpoint of a phase that can be read; others are deleted."""
+    for path in reversed(_by_age(folder)):
+        if read_state(path) is not None:
             return path
         remove(path)
     return None
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def read_state(checkpoint: Path) -> dict[str, Any] | None:
+    """What Trainer noted in a checkpoint; None where that is damaged."""
     try:
-        json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
+        return json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return True
+        return None
+
+
+def save_epoch_loss(checkpoint: Path, total: float, steps: int) -> None:
+    """Note the sum of the epoch's losses so far."""
+    content = json.dumps({"total": total, "steps": steps})
+    (checkpoint / _EPOCH_LOSS).write_text(content, encoding="utf-8")
+
+
+def load_epoch_loss(checkpoint: Path) -> tuple[float, int]:
+    """What `save_epoch_loss` noted."""
+    content = json.loads((checkpoint / _EPOCH_LOSS).read_text(encoding="utf-8"))
+    return content["total"], content["steps"]
+
+
+def check_space(folder: Path, parameters: int) -> None:
+    """Refuse a disk that the checkpoints will not fit on.
+
+    Args:
+        folder: An existing folder on that disk.
+        parameters: Number of the model's weights, of 4 bytes.
+
+    Raises:
+        GenRecError: There is too little room.
+    """
+    needed = (_WRITTEN * _COPIES + 1) * 4 * parameters
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise GenRecError(
+            f"the checkpoints need {needed / 1e9:,.1f} GB, the disk of {folder} has {free / 1e9:,.1f} GB left; "
+            "make room, choose another output or a smaller model"
+        )
+
+
+def _by_age(folder: Path) -> list[Path]:
+    numbered = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
+    return sorted(numbered, key=lambda path: int(path.name.rpartition("-")[2]))

@@ -34,6 +34,16 @@ def best_epoch(epochs: list[Epoch]) -> int:
     return max(validated, key=lambda epoch: epoch["valid"][BEST])["epoch"]
 
 
+def epochs_since_best(log: list[dict[str, Any]]) -> int:
+    """Validations in Trainer's log history after the best, the first of equals.
+
+    >>> epochs_since_best([{"eval_NDCG@10": 0.1}, {"loss": 2.0}, {"eval_NDCG@10": 0.3}, {"eval_NDCG@10": 0.3}])
+    1
+    """
+    values = [entry[_EVAL + BEST] for entry in log if _EVAL + BEST in entry]
+    return len(values) - 1 - values.index(max(values)) if values else 0
+
+
 def write_history(path: Path, phase: str, epochs: list[Epoch]) -> None:
     """Write a phase's epochs as JSON lines in place of those it had; other phases' lines stay."""
     old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []

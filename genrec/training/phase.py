@@ -6,73 +6,180 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import (
-    EarlyStoppingCallback,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainingArguments,
-)
+from transformers import PrinterCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 
+from genrec import ranks
 from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
 from genrec.training.batches import Collator, LengthGroupedBatches, Places
-from genrec.training.history import BEST
+from genrec.training.callbacks import Progress, Saving, StopEarly
+from genrec.training.checkpoints import (
+    checkpoint_at,
+    drop_old,
+    load_epoch_loss,
+    read_state,
+    save_epoch_loss,
+    staged,
+)
+from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
+from genrec.training.history import epochs_since_best
+from genrec.training.optimizer import AdamWithSparseRows
 
 Validate = Callable[[], dict[str, float]]
 
 
+class EpochLoader(DataLoader):
+    """A loader whose batches are another in each epoch; Trainer says which."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration gives."""
+        self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+
+
 class PhaseTrainer(Trainer):
-    """Trainer with our batches and, in place of an evaluation loss, the validation of the protocol."""
+    """Trainer with our batches and, in place of an evaluation loss, the validation of the protocol.
+
+    Args:
+        model: What is trained.
+        config: The run's settings.
+        args: Of `genrec.training.arguments`.
+        batches: This process's share of each step.
+        collator: Makes tensors of them.
+        validate: Metrics of the model as it is; None trains without.
+        task: Shows the steps.
+        save_every: Seconds between checkpoints, besides those after each epoch.
+    """
 
     def __init__(
-        self, *, batches: LengthGroupedBatches, collator: Collator, validate: Validate | None, **rest: Any
+        self,
+        model: GenRecForConditionalGeneration,
+        config: TrainConfig,
+        args: TrainingArguments,
+        batches: LengthGroupedBatches,
+        collator: Collator,
+        validate: Validate | None,
+        task: Task,
+        save_every: float | None,
     ) -> None:
+        self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
+        callbacks = [self.progress, self.saving, *([StopEarly(config.patience)] if validate else [])]
         places = Places(len(batches.lengths))
         super().__init__(
-            train_dataset=places, eval_dataset=places if validate else None, data_collator=collator, **rest
+            model=model,
+            args=args,
+            train_dataset=places,
+            eval_dataset=places if validate else None,
+            data_collator=collator,
+            callbacks=callbacks,
         )
-        self.batches, self.validate = batches, validate
+        self.config, self.batches, self.validate = config, batches, validate
+        self.folder = Path(args.output_dir)
+        self.writing = self.folder
         self.control: TrainerControl
-        self.last_loss = torch.zeros(())
+        self.state: TrainerState
+        self.optimizer: torch.optim.Optimizer | None
+        self.finite = FiniteLoss(config, at_once=args.device.type == "cpu")
+        self.epoch_loss: Tensor | float = 0.0
+        self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
         self.on_epoch: Callable[[], None] = lambda: None
         self.remove_callback(PrinterCallback)
 
+    def run(self, checkpoint: Path | None) -> None:
+        """Train to the end, from a checkpoint if there is one.
+
+        Raises:
+            GenRecError: The loss is not finite, or a checkpoint could not be written.
+            TerminatedError: SIGTERM came; a checkpoint was written.
+        """
+        try:
+            if checkpoint:
+                self.epoch_loss, self.epoch_steps = load_epoch_loss(checkpoint)
+                if self._was_over(checkpoint):
+                    return
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except NotFiniteError as found:
+            raise GenRecError(self._explain(found)) from found
+        finally:
+            self.saving.release()
+
+    def _was_over(self, checkpoint: Path) -> bool:
+        """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""
+        state = read_state(checkpoint)
+        if (
+            self.validate is None
+            or state is None
+            or epochs_since_best(state["log_history"]) < self.config.patience
+        ):
+            return False
+        self.state = self.state.load_from_json(str(checkpoint / "trainer_state.json"))
+        self._load_best_model()
+        return True
+
     def get_train_dataloader(self) -> DataLoader:
-        """Batches of one epoch, gathered by the collator."""
-        loader: DataLoader = DataLoader(
+        """This process's batches; they are not divided any further."""
+        workers = self.args.dataloader_num_workers
+        return EpochLoader(
             self.train_dataset,
             batch_sampler=self.batches,
             collate_fn=self.data_collator,
-            pin_memory=self.args.device.type == "cuda",
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            persistent_workers=bool(workers),
+            pin_memory=self.args.dataloader_pin_memory,
         )
-        return self.accelerator.prepare(loader)
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """A step; its loss must be a number.
+    def create_optimizer(self) -> torch.optim.Optimizer | None:
+        """Trainer's AdamW, with lazy Adam for ID tables that have sparse gradients."""
+        if not self.config.sparse_ids or self.optimizer is not None:
+            return super().create_optimizer()
+        encoder = self.model.model.encoder
+        sparse = [encoder.user_embedding.weight, encoder.item_embedding.weight]
+        taken = {id(weight) for weight in sparse}
+        decayed = set(self.get_decay_parameter_names(self.model))
+        groups: list[list[Tensor]] = [[], []]
+        for name, weight in self.model.named_parameters():
+            if id(weight) not in taken:
+                groups[name in decayed].append(weight)
+        dense = [
+            {"params": groups[True], "weight_decay": self.args.weight_decay},
+            {"params": groups[False], "weight_decay": 0.0},
+        ]
+        self.optimizer = AdamWithSparseRows(dense, sparse, self.args.learning_rate, self.config.clip)
+        return self.optimizer
 
-        Raises:
-            GenRecError: The loss is not finite.
-        """
-        loss = super().training_step(*args, **kwargs)
-        self.last_loss = loss.detach()
-        self.steps_done += 1
-        if self.state.global_step % 50 == 0 and not torch.isfinite(loss):
-            raise GenRecError(
-                f"the loss became {loss.item()} at step {self.state.global_step}; lower learning_rate or clip"
-            )
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """A part of a step; its loss must be a number."""
+        loss = super().training_step(*args, **kwargs).detach()
+        self.epoch_loss = self.epoch_loss + loss.double()
+        self.progress.loss = loss
+        self.finite.note(self.state.global_step, loss)
+        if self.accelerator.sync_gradients:
+            self.epoch_steps += 1
+            self.steps_done += 1
         return loss
 
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: Trainer's count walks through all weights in each step."""
+        return 0
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Keep the history, which `on_epoch` turns into metrics.jsonl."""
+        """Keep the history, which `on_epoch` turns into metrics.jsonl; the loss is the whole epoch's mean."""
+        if "loss" in logs:
+            logs["loss"] = self._mean_loss() / max(self.epoch_steps, 1)
+            self.epoch_loss, self.epoch_steps = 0.0, 0
         super().log(logs, *args, **kwargs)
         self.on_epoch()
+
+    def _mean_loss(self) -> float:
+        """The sum of the losses since the epoch began, which each process has as if it were the only one."""
+        sums = ranks.gather(float(self.epoch_loss))
+        return sum(sums) / len(sums)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Validate after an epoch."""
@@ -86,106 +193,37 @@ class PhaseTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self.writing)
 
-class ProgressCallback(TrainerCallback):
-    """Shows each step with the loss and the speed."""
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Trainer's checkpoint, which appears when it is whole."""
+        self.finite.check()
+        final = self.folder / f"checkpoint-{self.state.global_step}"
+        loss = self._mean_loss()
+        with staged(final) as folder:
+            self.writing = folder
+            try:
+                super()._save_checkpoint(model, trial)
+            finally:
+                self.writing = self.folder
+            if ranks.is_main():
+                save_epoch_loss(folder / final.name, loss, self.epoch_steps)
+        self.epoch_loss = loss
+        if ranks.is_main():
+            drop_old(self.folder, self.state.best_global_step)
 
-    def __init__(self, task: Task, batch_size: int) -> None:
-        self.task, self.batch_size = task, batch_size
-        self.trainer: PhaseTrainer | None = None
-        self.steps, self.started = 0, time.perf_counter()
+    def _load_best_model(self) -> None:
+        """The run may have been moved or named otherwise since the best checkpoint was written."""
+        self.state.best_model_checkpoint = str(checkpoint_at(self.folder, self.state.best_global_step))
+        super()._load_best_model()
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Skip what a resumed run has behind it."""
-        self.task.advance(state.global_step)
-        self.started = time.perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """One step further; the loss is read now and then, for on a GPU that waits for the step."""
-        self.steps += 1
-        if self.steps % 10 and state.global_step < state.max_steps:
-            self.task.advance(1)
-            return
-        speed = self.steps * self.batch_size / (time.perf_counter() - self.started)
-        best = {} if state.best_metric is None else {f"best {BEST}": float(state.best_metric)}
-        loss = float(self.trainer.last_loss) if self.trainer else float("nan")
-        self.task.advance(1, epoch=int(state.epoch) + 1, loss=loss, **{"examples/s": int(speed)}, **best)
-
-
-class SaveEvery(TrainerCallback):
-    """Asks for a checkpoint whenever so many seconds have passed since the last."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.saved = seconds, time.monotonic()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Compare the clock."""
-        if time.monotonic() - self.saved >= self.seconds:
-            self.saved = time.monotonic()
-            control.should_save = True
-        return control
-
-
-def arguments(
-    config: TrainConfig,
-    folder: Path,
-    epochs: int,
-    learning_rate: float,
-    device: torch.device,
-    validated: bool,
-) -> TrainingArguments:
-    """Trainer's arguments for a phase; a validated phase keeps its best epoch, another its last."""
-    on_gpu = device.type == "cuda"
-    every_epoch = "epoch" if validated else "no"
-    args = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=epochs,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=learning_rate,
-        weight_decay=config.weight_decay,
-        warmup_ratio=config.warmup,
-        lr_scheduler_type="linear",
-        max_grad_norm=config.clip,
-        optim="adamw_torch_fused",
-        bf16=on_gpu and torch.cuda.is_bf16_supported(),
-        use_cpu=not on_gpu,
-        seed=config.seed,
-        eval_strategy=every_epoch,
-        save_strategy="epoch",
-        save_total_limit=2,
-        load_best_model_at_end=validated,
-        metric_for_best_model=BEST if validated else None,
-        greater_is_better=True if validated else None,
-        logging_strategy="epoch",
-        logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-    )
-    if args.device.type == "cuda":
-        args._n_gpu = 1  # else Trainer would split each batch over all GPUs it sees, in one process
-    return args
-
-
-def make_trainer(
-    model: GenRecForConditionalGeneration,
-    config: TrainConfig,
-    args: TrainingArguments,
-    batches: LengthGroupedBatches,
-    collator: Collator,
-    validate: Validate | None,
-    task: Task,
-    save_every: float | None,
-) -> PhaseTrainer:
-    """Assemble the trainer of a phase with its callbacks."""
-    progress = ProgressCallback(task, config.batch_size)
-    callbacks: list[TrainerCallback] = [progress]
-    if validate:
-        callbacks.append(EarlyStoppingCallback(config.patience))
-    if save_every:
-        callbacks.append(SaveEvery(save_every))
-    trainer = PhaseTrainer(
-        model=model, args=args, batches=batches, collator=collator, validate=validate, callbacks=callbacks
-    )
-    progress.trainer = trainer
-    return trainer
+    def _explain(self, found: NotFiniteError) -> str:
+        epoch, number = divmod(found.step, self.batches.steps)
+        examples = self.batches.whole_batches(epoch)[number]
+        users = sorted(set(self.data_collator.examples.rows(examples, epoch).users.tolist()))
+        named = ", ".join(map(str, users[:5])) + (", ..." if len(users) > 5 else "")
+        return (
+            f"the loss became {found.loss} at step {found.step + 1} (epoch {epoch + 1}, batch {number + 1} of "
+            f"{self.batches.steps}, user indexes {named}); try {advice_for_loss(self.config)}"
+        )

@@ -7,28 +7,26 @@ from typing import Any
 
 import torch
 
+from genrec import ranks
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
-from genrec.decoding.scorer import TorchScorer
-from genrec.evaluation.metrics import summarise
-from genrec.evaluation.protocol import Cases, make_cases, rank_targets
-from genrec.evaluation.rankers import ScorerRanker
 from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
 from genrec.progress import Reporter
-from genrec.training.batches import Collator, LengthGroupedBatches
+from genrec.training.arguments import arguments, choose_precision
+from genrec.training.batches import Collator, LengthGroupedBatches, Share
 from genrec.training.build import Built
-from genrec.training.checkpoints import last_whole_checkpoint
+from genrec.training.checkpoints import check_space, last_whole_checkpoint
+from genrec.training.estimate import Rehearsal, describe_time
 from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
+from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
-from genrec.training.phase import PhaseTrainer, arguments, make_trainer
+from genrec.training.phase import PhaseTrainer
+from genrec.training.validation import Validation
 
 PHASES = (PRETRAIN, FINETUNE)
-
-VALID_KS = (1, 5, 10)
-"""Cut-offs of the metrics after each epoch."""
 
 
 class Session:
@@ -43,23 +41,30 @@ class Session:
         save_every: float | None,
         reporter: Reporter,
     ) -> None:
-        self.folder, self.data, self.built, self.device = folder, data, built, device
+        self.folder, self.built, self.device = folder, built, device
         self.config, self.save_every, self.reporter = built.config, save_every, reporter
         self.train_sequences = train_part(data.sequences)
         self.builder = InputBuilder(built.scheme, built.model.config)
-        self.cases = self._cases()
+        self.validation = Validation(data.sequences, built, reporter)
         self._told = ("", 0)
 
     def run(self, phases: Sequence[str]) -> dict[str, Any]:
         """Train all phases that are not done, finish the run and return its result."""
+        if self.config.batch_size == "auto":
+            self._decide_batch_size(phases[-1])
         for phase in phases:
-            done = read_json(self.folder / RUN_FILE)["done"]
+            done = self._done()
             if phase in done:
                 self.built.model = load_model(self._weights(phase))
             elif self._epochs(phase):
-                self._mark_done(phase, self._train(phase))
-        done = read_json(self.folder / RUN_FILE)["done"]
-        best = self._best(done)
+                facts = self._train(phase)
+                ranks.on_main(lambda: self._mark_done(phase, facts))  # noqa: B023 - called at once
+        return self._finish(self._done())
+
+    def _finish(self, done: dict[str, Any]) -> dict[str, Any]:
+        self.built.model.to(self.device).eval()
+        last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
+        best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
         seconds = sum(facts["seconds"] for facts in done.values())
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
@@ -69,58 +74,90 @@ class Session:
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
         }
+        ranks.on_main(lambda: self._write(result))
+        return result
+
+    def _write(self, result: dict[str, Any]) -> None:
         if self.built.tokenizer is not None:
             self.built.tokenizer.save_pretrained(self.folder)
         parameters = sum(weight.numel() for weight in self.built.model.parameters())
         finish_run(self.folder, self.built.model, result=result, parameters=parameters)
         remove(self.folder / CHECKPOINTS)
-        return result
-
-    def validate(self) -> dict[str, float]:
-        """Metrics of the model as it is, on the validation items."""
-        config = self.config
-        scorer = TorchScorer(self.built.model, self.built.scheme, config.beams)
-        ranker = ScorerRanker(scorer, max(VALID_KS))
-        assert self.cases is not None  # callers ask only where somebody has a validation item
-        together = scorer.batch_users
-        ranks = rank_targets(ranker, self.cases, reporter=self.reporter, name="validate", users=together)
-        return summarise(ranks, VALID_KS)[0]
 
     def _train(self, phase: str) -> dict[str, Any]:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
-        validated = phase == FINETUNE and self.cases is not None
+        validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
-        args = arguments(
-            self.config, folder, self._epochs(phase), self._learning_rate(phase), self.device, validated
-        )
-        examples = self._examples(phase)
-        config = self.config
-        batches = LengthGroupedBatches(examples.lengths(), config.batch_size, config.epoch_examples, config.seed)
-        collator = Collator(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
-        started = time.perf_counter()
-        with self.reporter.task(phase, len(batches) * self._epochs(phase)) as task:
-            validate = self.validate if validated else None
-            trainer = make_trainer(
-                self.built.model, config, args, batches, collator, validate, task, self.save_every
-            )
-            trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
-            checkpoint = last_whole_checkpoint(folder)
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        rate, epochs = self._learning_rate(phase), self._epochs(phase)
+        args = arguments(self.config, folder, epochs, rate, self.device, validate is not None)
+        batches, collator = self._batches(phase)
+        checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
+        checkpoint = ranks.on_main(lambda: checkpoint)
+        with explain_memory(self.config):
+            if checkpoint is None:
+                self._tell_estimate(phase, batches, collator)
+            started = time.perf_counter()
+            with self.reporter.task(phase, batches.steps * epochs) as task:
+                model = self.built.model
+                trainer = PhaseTrainer(
+                    model, self.config, args, batches, collator, validate, task, self.save_every
+                )
+                trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
+                trainer.run(checkpoint)
         seconds = time.perf_counter() - started
-        self.built.model = trainer.model
         return {
             "epochs": round(trainer.state.epoch or 0),
             "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
             "seconds": seconds,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": trainer.steps_done * config.batch_size,
+            "examples": trainer.steps_done * self.config.step_examples,
         }
+
+    def _batches(self, phase: str) -> tuple[LengthGroupedBatches, Collator]:
+        config, examples = self.config, self._examples(phase)
+        share = Share(ranks.rank(), ranks.world_size(), config.gradient_accumulation)
+        size = 1 if config.batch_size == "auto" else config.step_examples
+        batches = LengthGroupedBatches(examples.lengths(), size, config.epoch_examples, config.seed, share)
+        return batches, Collator(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
 
     def _examples(self, phase: str) -> Examples:
         mask, most = self.builder.mask_item, self.builder.max_items
         if phase == PRETRAIN:
             return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
         return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
+
+    def _rehearsal(self, batches: LengthGroupedBatches, collator: Collator) -> Rehearsal:
+        precision = choose_precision(self.config.precision, self.device)
+        return Rehearsal(self.built.model.to(self.device), collator, batches, precision)
+
+    def _decide_batch_size(self, phase: str) -> None:
+        """Find the largest batch that fits, once for the run: resuming takes the same."""
+        info = read_json(self.folder / RUN_FILE)
+        size = info.get("batch_size")
+        if size is None:
+            batches, collator = self._batches(phase)
+            size = min(ranks.gather(self._rehearsal(batches, collator).largest_batch()))
+            ranks.on_main(lambda: write_json(self.folder / RUN_FILE, {**info, "batch_size": size}))
+        self.reporter.info(f"batch_size=auto takes {size}")
+        self.config = self.config.model_copy(update={"batch_size": size})
+
+    def _tell_estimate(self, phase: str, batches: LengthGroupedBatches, collator: Collator) -> None:
+        """Say what a phase will take; notice a disk that is too small."""
+        rehearsal = self._rehearsal(batches, collator)
+        check_space(self.folder, rehearsal.parameters)
+        found = rehearsal.estimate()
+        epochs, steps = self._epochs(phase), batches.steps
+        up_to = "at most " if phase == FINETUNE else ""
+        self.reporter.info(
+            f"{phase}: {up_to}{epochs} epochs of {steps:,} steps, about "
+            f"{describe_time(found.seconds_per_step * steps * epochs)} without validation; "
+            f"{found.memory / 1e9:.1f} GB of memory"
+        )
+        if found.memory > found.free:
+            self.reporter.warn(
+                f"only {found.free / 1e9:.1f} GB of memory are there; should it not suffice, set "
+                "gradient_accumulation=2 or a lower batch_size"
+            )
 
     def _epochs(self, phase: str) -> int:
         return self.config.pretrain_epochs if phase == PRETRAIN else self.config.finetune_epochs
@@ -130,12 +167,8 @@ class Session:
             return self.config.pretrain_learning_rate
         return self.config.learning_rate
 
-    def _cases(self) -> Cases | None:
-        longest = int(self.data.sequences.lengths.max(initial=0))
-        if longest < 3:
-            self.reporter.warn("no user has the three interactions of a validation item; the last epoch is kept")
-            return None
-        return make_cases(self.data.sequences, "valid", self.config.valid_users, self.config.seed)
+    def _done(self) -> dict[str, Any]:
+        return ranks.on_main(lambda: read_json(self.folder / RUN_FILE))["done"]
 
     def _weights(self, phase: str) -> Path:
         return self.folder / CHECKPOINTS / f"{phase}-done"
@@ -148,16 +181,10 @@ class Session:
         write_json(self.folder / RUN_FILE, info)
         remove(self.folder / CHECKPOINTS / phase)
 
-    def _best(self, done: dict[str, Any]) -> dict[str, Any]:
-        last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
-        valid = {}
-        if self.cases is not None:
-            self.built.model.to(self.device).eval()
-            valid = self.validate()
-        return {"epoch": last.get("best_epoch", 0), "valid": valid}
-
     def _note_epoch(self, phase: str, trainer: PhaseTrainer) -> None:
         """Keep metrics.jsonl up to date and tell of an epoch once all about it is known."""
+        if not ranks.is_main():
+            return
         epochs = epochs_of(phase, trainer.state.log_history)
         write_history(self.folder / METRICS_FILE, phase, epochs)
         last = epochs[-1]

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec import ranks
 from genrec.config import STRUCTURE, TrainConfig, collect_settings, make_config
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
@@ -87,39 +88,61 @@ def run_phases(
         reporter: Receives progress.
     """
     output = Path(output)
+    ranks.join(device)
     given = collect_settings(preset, Path(config) if config else None, settings, seed)
     data = load_dataset(dataset)
-    clear_leftovers(output)  # before asking what is there: it may put a run back
-    resuming = resume and output.exists()
+    inputs = [Path(path) for path in (dataset, start) if path]
+    before = ranks.on_main(lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs))
+    if before and before["status"] == FINISHED:
+        reporter.info(f"{output} is finished already; there is nothing to resume")
+        return before["result"]
     pretrained: Run | None = None
-    if resuming:
-        info = _resumable(output, given, data, phases)
-        if info["status"] == FINISHED:
-            reporter.info(f"{output} is finished already; there is nothing to resume")
-            return info["result"]
-        run_config = TrainConfig(**info["config"])
+    if before:
+        run_config = TrainConfig(**before["config"])
     elif start:
-        check_output(output, force, [Path(dataset), Path(start)])
         from genrec.model.checkpoint import load_run
 
         pretrained = load_run(start)
         run_config = _inherit(given, pretrained, data)
     else:
-        check_output(output, force, [Path(dataset)])
         run_config = make_config(given)
     _check_epochs(run_config, phases)
 
     from genrec.device import choose_device
-    from genrec.model.checkpoint import start_run
     from genrec.training.build import build
     from genrec.training.session import Session
 
     target = choose_device(device)
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
-    if not resuming:
-        with atomic_folder(output, force) as folder:
-            start_run(folder, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
+    if not before:
+        ranks.on_main(lambda: _start(output, force, data, built, phases))
     return Session(output, data, built, target, save_every, reporter).run(phases)
+
+
+def _look(
+    output: Path,
+    given: dict[str, Any],
+    data: Dataset,
+    phases: Sequence[str],
+    *,
+    resume: bool,
+    force: bool,
+    inputs: list[Path],
+) -> dict[str, Any] | None:
+    """What run.json of an earlier start says if it is to be continued; else the output must be free."""
+    clear_leftovers(output)  # before asking what is there: it may put a run back
+    if resume and output.exists():
+        return _resumable(output, given, data, phases)
+    check_output(output, force, inputs)
+    return None
+
+
+def _start(output: Path, force: bool, data: Dataset, built: "Built", phases: Sequence[str]) -> None:
+    """Write what the run knows before its training."""
+    from genrec.model.checkpoint import start_run
+
+    with atomic_folder(output, force) as folder:
+        start_run(folder, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
 
 
 def _check_epochs(config: TrainConfig, phases: Sequence[str]) -> None:
@@ -153,6 +176,7 @@ def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
 
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
     pretrained.model.config.label_smoothing = config.label_smoothing
+    pretrained.model.use_sparse_ids(config.sparse_ids)
     return Built(config, pretrained.scheme, pretrained.model, tokenizer)
 
 

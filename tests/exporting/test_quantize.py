@@ -15,7 +15,7 @@ from genrec.exporting.graph import export_graph
 from genrec.exporting.half import to_fp16
 from genrec.exporting.quantize import quantize_graph, quantize_rows
 from genrec.model.checkpoint import load_run
-from tests.helpers import ITEMS, MAX_LENGTH, USERS, make_dataset, make_run, text_like_scheme
+from tests.helpers import ITEMS, USERS, make_dataset, make_run, text_like_scheme
 
 BOUND = {"int8": 0.25, "fp16": 0.005}
 """Largest difference of an item's score from fp32, for random weights whose scores span 6 to 9."""

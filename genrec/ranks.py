@@ -1,0 +1,85 @@
+"""The processes that train one model together, as `torchrun` or `accelerate launch` start them.
+
+Rank 0 writes and talks; the others compute. Without a launcher there is rank 0 alone.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from genrec.errors import GenRecError
+
+T = TypeVar("T")
+
+_TIMEOUT = timedelta(hours=2)
+"""How long the others wait for one, through the longest piece that rank 0 does alone."""
+
+
+def rank() -> int:
+    """This process's number."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """The number of processes."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this process writes and talks."""
+    return rank() == 0
+
+
+def join(device: str) -> None:
+    """Meet the other processes, if there are any.
+
+    Args:
+        device: "cpu", or something else for the GPUs.
+    """
+    if world_size() > 1:
+        import torch
+        from accelerate import PartialState
+
+        PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), timeout=_TIMEOUT)
+
+
+def on_main(work: Callable[[], T]) -> T:
+    """Let rank 0 do something and tell the others its result, which must be picklable.
+
+    Raises:
+        GenRecError: Rank 0 failed; all processes raise then.
+    """
+    if world_size() == 1:
+        return work()
+    from torch import distributed
+
+    told: list[Any] = [None, None]
+    if is_main():
+        try:
+            told[0] = work()
+        except GenRecError as error:
+            told[1] = str(error)
+    distributed.broadcast_object_list(told)
+    if told[1] is not None:
+        raise GenRecError(told[1])
+    return told[0]
+
+
+def gather(part: T) -> list[T]:
+    """What each process has, in the order of their ranks."""
+    if world_size() == 1:
+        return [part]
+    from torch import distributed
+
+    parts: list[Any] = [None] * world_size()
+    distributed.all_gather_object(parts, part)
+    return parts
+
+
+def barrier() -> None:
+    """Wait for the other processes."""
+    if world_size() > 1:
+        from torch import distributed
+
+        distributed.barrier()

@@ -1,0 +1,176 @@
+"""Time and memory of a phase before its first step, and the largest batch that fits."""
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+
+from genrec.data.memory import machine_memory
+from genrec.model.modeling import GenRecForConditionalGeneration
+from genrec.training.batches import Collator, LengthGroupedBatches, Place
+from genrec.training.guards import is_out_of_memory
+
+LARGEST_BATCH = 1024
+"""What `batch_size=auto` goes up to: larger steps learn little more each."""
+
+LEAST_STEPS = 100
+"""Steps that an epoch keeps under `batch_size=auto`, whatever would fit."""
+
+_TIMED = 3
+"""Batches that are computed to learn how long one takes."""
+
+_PROBED = 4
+"""Examples whose activations are counted."""
+
+_WEIGHT_BYTES = 16
+"""Of each weight in training: itself, its gradient and Adam's two moments, 4 bytes each."""
+
+_TEMPORARY = 1.5
+"""Peak of the backward pass over what the forward pass saved for it."""
+
+_USABLE = 0.8
+"""Share of the free memory that a batch may take."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a phase will take.
+
+    Attributes:
+        seconds_per_step: Of one step, without validation and checkpoints.
+        memory: Bytes, of the process on a CPU and of the GPU on CUDA.
+        free: Bytes that there are.
+    """
+
+    seconds_per_step: float
+    memory: int
+    free: int
+
+
+class Rehearsal:
+    """Computes batches of a phase without learning from them; leaves weights and random states as they were.
+
+    Args:
+        model: On its device.
+        collator: Makes a batch.
+        batches: The phase's.
+        precision: "fp32", "bf16" or "fp16".
+    """
+
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        collator: Collator,
+        batches: LengthGroupedBatches,
+        precision: str,
+    ) -> None:
+        self.model, self.collator, self.batches = model, collator, batches
+        self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+        self.parameters = sum(weight.numel() for weight in model.parameters())
+        longest_first = np.argsort(-batches.lengths, kind="stable")[:LARGEST_BATCH]
+        self.longest: list[Place] = [(0, int(example)) for example in longest_first]
+
+    def estimate(self) -> Estimate:
+        """Time a few batches and count the longest one's memory."""
+        started, timed = 0.0, 0
+        places = iter(self.batches)
+        with self._untouched():
+            for number in range(1 + _TIMED * self.batches.share.parts):
+                batch = next(places, None)
+                if batch is None:
+                    break
+                if number == 1:
+                    started = time.perf_counter()
+                self._learn(batch)
+                timed = number
+            seconds = (time.perf_counter() - started) / timed if timed else 0.0
+        parts = self.batches.share.parts
+        at_once = -(-self.batches.batch_size // (self.batches.share.processes * parts))
+        return Estimate(seconds * parts, self._needed(at_once), self._free() + self._held())
+
+    def largest_batch(self) -> int:
+        """The largest power of two whose longest examples fit, that leaves an epoch its steps."""
+        size = LARGEST_BATCH
+        while size > 1 and (size * LEAST_STEPS > self.batches.size or not self._fits(size)):
+            size //= 2
+        return size
+
+    def _fits(self, size: int) -> bool:
+        at_once = -(-size // (self.batches.share.processes * self.batches.share.parts))
+        if self._needed(at_once) - self._held() > _USABLE * self._free():
+            return False
+        if self.model.device.type == "cpu":
+            return True
+        try:
+            with self._untouched():
+                self._learn(self.longest[:at_once])
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            torch.cuda.empty_cache()
+            return False
+        return True
+
+    def _needed(self, examples: int) -> int:
+        """Bytes of the process or the GPU in a step of the longest examples."""
+        learning = (_WEIGHT_BYTES - 4) * self.parameters  # the weights themselves are there already
+        return int(self._held() + learning + _TEMPORARY * examples * self._saved_per_example())
+
+    def _saved_per_example(self) -> float:
+        """Bytes of activations that the forward pass keeps of one of the longest examples."""
+        weights = {weight.untyped_storage().data_ptr() for weight in self.model.parameters()}
+        sizes: dict[int, int] = {}
+
+        def count(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in weights:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        probed = self.longest[:_PROBED]
+        with self._untouched(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            loss = self._loss(probed)  # kept: a storage that is freed could be counted twice under its address
+        del loss
+        return sum(sizes.values()) / len(probed)
+
+    def _learn(self, batch: list[Place]) -> None:
+        self._loss(batch).backward()
+        self.model.zero_grad(set_to_none=True)
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def _loss(self, batch: list[Place]) -> Tensor:
+        device = self.model.device
+        inputs = {name: values.to(device) for name, values in self.collator(batch).items()}
+        with torch.autocast(device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            return self.model(**inputs).loss
+
+    def _untouched(self) -> AbstractContextManager[None]:
+        self.model.train()
+        cuda = self.model.device.type == "cuda"
+        return torch.random.fork_rng(devices=[self.model.device] if cuda else [])
+
+    def _held(self) -> int:
+        if self.model.device.type == "cuda":
+            return torch.cuda.memory_allocated()
+        return psutil.Process().memory_info().rss
+
+    def _free(self) -> int:
+        if self.model.device.type == "cuda":
+            return torch.cuda.mem_get_info()[0]
+        return min(psutil.virtual_memory().available, machine_memory())
+
+
+def describe_time(seconds: float) -> str:
+    """A duration in the unit that fits.
+
+    >>> describe_time(42), describe_time(300), describe_time(9000)
+    ('42 s', '5 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
