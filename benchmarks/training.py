@@ -1,0 +1,146 @@
+"""Measure training: examples a second beside the published way, share of the limit, users, memory.
+
+Example: python benchmarks/training.py data/beauty --folder training --json training.json
+
+`data/beauty` is a dataset that `genrec prepare` made. Peers run in the same process, in turn.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from inference import matrix_rate
+from inference_models import BART_BASE, SMALL
+from measuring import measure
+from rich.console import Console
+from rich.table import Table
+from training_ours import OurWay
+from training_peer import PublishedWay, save_weights
+from user_growth import DENSE_UP_TO, GROWTH, measure_users
+
+from genrec.config import TrainConfig, make_config
+from genrec.data.dataset import Dataset, load_dataset
+from genrec.data.split import train_part
+
+_BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads": 12, "ffn_dim": 3072}
+_STEPS = {SMALL: 40, "base": 6, BART_BASE: 2}
+_PEER_STEPS = {SMALL: 25, BART_BASE: 1}
+
+
+def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
+    """A preset's settings; bart-base starts from random weights, for what is measured is speed."""
+    if name == BART_BASE:
+        weights = folder / "bart-base"
+        changed["weights"] = str(weights if weights.exists() else save_weights(_BART_SHAPE, weights))
+    return make_config({"preset": name, **changed})
+
+
+def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[str, Any]:
+    """One shape: genrec, genrec with merged item tokens, and the peer where there is one."""
+    ways = {"genrec": OurWay(data, settings(name, folder), folder)}
+    ways["merged"] = OurWay(data, settings(name, folder, encoder_merge="item"), folder)
+    peer = None
+    if name in _PEER_STEPS:
+        shape = {key: getattr(ways["genrec"].config, key) for key in _BART_SHAPE}
+        peer = PublishedWay(train_part(data.sequences), data.item_count, shape)
+        peer.examples_per_second(1)
+    rounds: list[dict[str, Any]] = []
+    for _ in range(repeats):
+        found: dict[str, Any] = {"rate": matrix_rate()}
+        for way, ours in ways.items():
+            found[way] = ours.measure(_STEPS[name])
+        if peer:
+            found["peer"] = peer.examples_per_second(_PEER_STEPS[name])
+        rounds.append(found)
+    return summary(name, rounds)
+
+
+def summary(name: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Medians over the rounds; ratios are taken within a round."""
+
+    def median(values: list[float]) -> float:
+        return statistics.median(values)
+
+    result: dict[str, Any] = {"shape": name, "matrix_rate": median([r["rate"] for r in rounds])}
+    for way in ("genrec", "merged"):
+        result[way] = {key: median([r[way][key] for r in rounds]) for key in rounds[0][way]}
+        result[way]["limit_share"] = median([r[way]["flops"] / r["rate"] for r in rounds])
+        if "peer" in rounds[0]:
+            result[way]["ratio"] = median([r[way]["examples_per_second"] / r["peer"] for r in rounds])
+    if "peer" in rounds[0]:
+        result["peer"] = median([r["peer"] for r in rounds])
+    return result
+
+
+def measure_memory(data: Path, folder: Path) -> float:
+    """Peak resident bytes of a whole `genrec train` with `small`."""
+    output = folder / "memory"
+    command = [sys.executable, "-m", "genrec_cli", "train", data, "-o", output, "--preset", SMALL]
+    command += ["--set", "pretrain_epochs=1", "--set", "finetune_epochs=1", "--force"]
+    return measure(command, output).peak_bytes
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Tables of shapes and of users, and the memory."""
+    console = Console(width=140)
+    table = Table("", "examples/s", "peer", "ratio", "share of the limit", "outside model and data", "data")
+    for shape in figures["shapes"]:
+        for way in ("genrec", "merged"):
+            found = shape[way]
+            peer = f"{shape['peer']:,.1f}" if "peer" in shape else ""
+            ratio = f"{found['ratio']:.1f}" if "ratio" in found else ""
+            shares = [f"{found[key]:.1%}" for key in ("limit_share", "outside", "data")]
+            name = f"{shape['shape']}{', merged' if way == 'merged' else ''}"
+            table.add_row(name, f"{found['examples_per_second']:,.1f}", peer, ratio, *shares)
+    rates = ", ".join(f"{shape['matrix_rate'] / 1e9:,.0f}" for shape in figures["shapes"])
+    console.print(f"{figures['threads']} threads; a large matrix product ran at {rates} GFLOP/s")
+    console.print(table)
+    table = Table("users", "sparse: ms a step", "against the first", "dense: ms a step")
+    for row in figures["users"]:
+        dense = f"{row['dense'] * 1000:.1f}" if row["dense"] else "-"
+        ratio = row["sparse"] / figures["users"][0]["sparse"]
+        table.add_row(f"{row['users']:,}", f"{row['sparse'] * 1000:.1f}", f"{ratio:.2f}", dense)
+    console.print(table)
+    if "memory" in figures:
+        console.print(f"genrec train --preset small: {figures['memory'] / 1e9:.2f} GB resident at its peak")
+
+
+def main() -> None:
+    """Read the command line, measure, show."""
+    parser = argparse.ArgumentParser(description="Measure training.")
+    parser.add_argument("data", type=Path, help="a dataset, Beauty for the published figures")
+    parser.add_argument("--shapes", nargs="*", choices=list(_STEPS), default=list(_STEPS))
+    parser.add_argument("--users", type=float, nargs="*", default=GROWTH, help="numbers of users")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folder", type=Path, required=True, help="for runs, emptied first")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    given = parser.parse_args()
+    shutil.rmtree(given.folder, ignore_errors=True)
+    given.folder.mkdir(parents=True)
+    data = load_dataset(given.data)
+    figures: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    figures["shapes"] = [measure_shape(name, data, given.folder, given.repeats) for name in given.shapes]
+    figures["users"] = [
+        {
+            "users": int(users),
+            "sparse": measure_users(int(users), True, given.repeats),
+            "dense": measure_users(int(users), False, given.repeats) if users <= DENSE_UP_TO else None,
+        }
+        for users in given.users
+    ]
+    if SMALL in given.shapes:
+        figures["memory"] = measure_memory(given.data, given.folder)
+    show(figures)
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    main()

@@ -1,0 +1,125 @@
+"""genrec's own training loop for training.py: the trainer that `genrec train` runs, with a stopwatch inside."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genrec.config import TrainConfig
+from genrec.data.dataset import Dataset
+from genrec.data.split import train_part
+from genrec.model.inputs import InputBuilder
+from genrec.progress import SILENT
+from genrec.training.arguments import arguments
+from genrec.training.batches import Collator, LengthGroupedBatches
+from genrec.training.build import build
+from genrec.training.examples import FinetuneExamples
+from genrec.training.phase import PhaseTrainer
+
+
+class Timed(PhaseTrainer):
+    """Notes when steps end, and how long data and model take."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ends: list[float] = []
+        self.data: list[float] = []
+        self.model_seconds = 0.0
+        self.model_by_step: list[float] = []
+
+    def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
+        """Data, that is what the step waits for."""
+        if self.ends or self.data:
+            self.ends.append(time.perf_counter())
+            self.model_by_step.append(self.model_seconds)
+        self.model_seconds = 0.0
+        started = time.perf_counter()
+        result = super().get_batch_samples(*arguments, **options)
+        self.data.append(time.perf_counter() - started)
+        return result
+
+    def create_optimizer(self) -> Any:
+        """Stopwatches round what computes."""
+        optimizer = super().create_optimizer()
+        started = [0.0]
+        optimizer.register_step_pre_hook(lambda *_: started.__setitem__(0, time.perf_counter()))
+        optimizer.register_step_post_hook(lambda *_: self._add(time.perf_counter() - started[0]))
+        accelerator = self.accelerator
+        accelerator.backward = self._watched(accelerator.backward)
+        accelerator.clip_grad_norm_ = self._watched(accelerator.clip_grad_norm_)
+        return optimizer
+
+    def compute_loss(self, *arguments: Any, **options: Any) -> Any:
+        """The forward pass."""
+        return self._watched(super().compute_loss)(*arguments, **options)
+
+    def _watched(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            started = time.perf_counter()
+            result = work(*arguments, **options)
+            self._add(time.perf_counter() - started)
+            return result
+
+        return call
+
+    def _add(self, seconds: float) -> None:
+        self.model_seconds += seconds
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """None: what is measured is the step."""
+
+
+class OurWay:
+    """Finetuning steps on next items, continued where the last call stopped."""
+
+    def __init__(self, data: Dataset, config: TrainConfig, folder: Path) -> None:
+        built = build(config, data)
+        self.config, self.built, self.folder = built.config, built, folder
+        builder = InputBuilder(built.scheme, built.model.config)
+        self.examples = FinetuneExamples(train_part(data.sequences), builder.mask_item, builder.max_items, True)
+        self.collator = Collator(self.examples, built.scheme, builder, config.user_dropout, config.seed)
+        self.calls = 0
+
+    def measure(self, steps: int, warm: int = 3) -> dict[str, float]:
+        """Speed and shares over the steps of one epoch of a fresh sample.
+
+        Returns:
+            "examples_per_second", "outside": share of a step that is neither model nor data, "data": its share,
+            "flops": counted as six per weight that a token passes, per second.
+        """
+        self.calls += 1
+        size = self.config.step_examples
+        batches = LengthGroupedBatches(self.examples.lengths(), size, (steps + warm) * size, self.calls)
+        args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
+        with SILENT.task("measure") as task:
+            trainer = Timed(self.built.model, self.config, args, batches, self.collator, None, task, None)
+            trainer.train()
+        self.built.model = trainer.model
+        seconds = trainer.ends[-1] - trainer.ends[warm - 1]
+        data, model = sum(trainer.data[warm:-1]), sum(trainer.model_by_step[warm:])
+        counted = len(trainer.ends) - warm
+        work = sum(self._flops(batch) for batch in self._shown(batches, warm, counted))
+        return {
+            "examples_per_second": counted * size / seconds,
+            "outside": (seconds - data - model) / (seconds - data),
+            "data": data / seconds,
+            "flops": work / seconds,
+        }
+
+    def _shown(self, batches: LengthGroupedBatches, warm: int, count: int) -> list[list[tuple[int, int]]]:
+        return list(batches)[warm : warm + count]
+
+    def _flops(self, batch: list[tuple[int, int]]) -> float:
+        """Six operations for each weight that a real token passes: encoder, decoder and head."""
+        inputs = self.collator(batch)
+        model, config = self.built.model.model, self.built.model.config
+        read, written = int(inputs["attention_mask"].sum()), int((inputs["labels"] != -100).sum())
+        encoder = sum(weight.numel() for weight in model.encoder.layers.parameters())
+        decoder = sum(weight.numel() for weight in model.decoder.layers.parameters())
+        keys = (
+            config.decoder_layers * 2 * config.d_model**2
+        )  # of the cross-attention: read, not written tokens pass
+        head = config.d_model * config.vocab_size
+        return 6.0 * (read * (encoder + keys) + written * (decoder - keys + head))
