@@ -90,7 +90,8 @@ class Rehearsal:
             seconds = (time.perf_counter() - started) / timed if timed else 0.0
         parts = self.batches.share.parts
         at_once = -(-self.batches.batch_size // (self.batches.share.processes * parts))
-        return Estimate(seconds * parts, self._needed(at_once), self._free() + self._held())
+        held = self._held()
+        return Estimate(seconds * parts, held + self._step_bytes(at_once), held + self._free())
 
     def largest_batch(self) -> int:
         """The largest power of two whose longest examples fit, that leaves an epoch its steps."""
@@ -101,7 +102,7 @@ class Rehearsal:
 
     def _fits(self, size: int) -> bool:
         at_once = -(-size // (self.batches.share.processes * self.batches.share.parts))
-        if self._needed(at_once) - self._held() > _USABLE * self._free():
+        if self._step_bytes(at_once) > _USABLE * self._free():
             return False
         if self.model.device.type == "cpu":
             return True
@@ -115,10 +116,10 @@ class Rehearsal:
             return False
         return True
 
-    def _needed(self, examples: int) -> int:
-        """Bytes of the process or the GPU in a step of the longest examples."""
-        learning = (_WEIGHT_BYTES - 4) * self.parameters  # the weights themselves are there already
-        return int(self._held() + learning + _TEMPORARY * examples * self._saved_per_example())
+    def _step_bytes(self, examples: int) -> int:
+        """Bytes that a step of the longest examples takes besides what is there already, as the weights are."""
+        learning = (_WEIGHT_BYTES - 4) * self.parameters
+        return int(learning + _TEMPORARY * examples * self._saved_per_example())
 
     def _saved_per_example(self) -> float:
         """Bytes of activations that the forward pass keeps of one of the longest examples."""

@@ -1,14 +1,9 @@
 """Training end to end on small data: it learns, repeats, resumes, and takes pretrained BART."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 from tokenizers import ByteLevelBPETokenizer
 from transformers import BartConfig, BartForConditionalGeneration, BartTokenizerFast
 
@@ -18,41 +13,12 @@ from genrec.ids import RUN_FILE
 from genrec.leftovers import OLD, PARTIAL, hidden_name
 from genrec.model.checkpoint import finish_run, load_run
 from tests.helpers import write_dataset
-
-QUICK = {
-    "preset": "tiny",
-    "d_model": 16,
-    "ffn_dim": 32,
-    "heads": 2,
-    "batch_size": 16,
-    "pretrain_epochs": 2,
-    "finetune_epochs": 2,
-    "max_length": 24,
-}
+from tests.training.helpers import QUICK, assert_equal_weights, chain_dataset, weights
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """A chain: the item after n is n + 1 (20 items in a circle), so the last item decides the next."""
-    folder = tmp_path_factory.mktemp("data") / "chain"
-    rng = np.random.default_rng(0)
-    rows = [
-        (start + np.arange(length)) % 20 + 1
-        for start, length in zip(rng.integers(0, 20, 120), rng.integers(4, 9, 120), strict=True)
-    ]
-    write_dataset(folder, [f"u{n}" for n in range(120)], [f"i{n}" for n in range(20)], rows)
-    return folder
-
-
-def weights(run):
-    return load_file(run / "model.safetensors")
-
-
-def assert_equal_weights(first, second):
-    a, b = weights(first), weights(second)
-    assert a.keys() == b.keys()
-    for name in a:
-        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+    return chain_dataset(tmp_path_factory.mktemp("data") / "chain")
 
 
 def test_it_learns_a_rule_and_reports(dataset, tmp_path):
@@ -96,30 +62,6 @@ def test_structure_of_a_pretrained_run_cannot_be_contradicted(dataset, tmp_path)
     with pytest.raises(GenRecError, match="d_model 32"):
         genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre", settings={"d_model": 32})
     assert not (tmp_path / "fine").exists()
-
-
-def test_a_killed_run_resumes_to_the_same_weights(dataset, tmp_path):
-    settings = [f"{key}={value}" for key, value in {**QUICK, "finetune_epochs": 8, "patience": 8}.items()]
-    arguments = [text for setting in settings for text in ("--set", setting)]
-    command = [sys.executable, "-m", "genrec_cli", "train", str(dataset)]
-    subprocess.run([*command, "-o", tmp_path / "whole", *arguments], check=True, capture_output=True)
-    cut = [*command, "-o", str(tmp_path / "cut"), *arguments, "--resume", "--save-every", "0.1s"]
-    for _ in range(3):
-        before = seen(tmp_path / "cut")
-        process = subprocess.Popen(cut, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and seen(tmp_path / "cut") == before:
-            time.sleep(0.01)
-        assert process.poll() is None, "the run ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run(cut, check=True, capture_output=True)
-    assert_equal_weights(tmp_path / "whole", tmp_path / "cut")
-
-
-def seen(run):
-    """Grows with every checkpoint: the highest step, finetuning counted after pretraining."""
-    steps = [int(path.name.rpartition("-")[2]) for path in run.glob("checkpoints/*/checkpoint-*")]
-    return len(list(run.glob("checkpoints/*-done"))) + max(steps, default=0)
 
 
 def test_resuming_with_other_settings_is_refused_and_a_finished_run_is_left_alone(dataset, tmp_path):

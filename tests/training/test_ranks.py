@@ -1,0 +1,89 @@
+"""Several processes, and several parts of a step, learn what one process learns at once."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from genrec.training.batches import NOTHING, LengthGroupedBatches, Share
+from genrec.training.train import train
+from tests.training.helpers import QUICK, as_options, chain_dataset, weights
+
+SETTINGS = {**QUICK, "dropout": 0.0, "pretrain_epochs": 1, "finetune_epochs": 2}
+TOLERANCE = 1e-4
+"""Sums in another order differ by rounding, which some steps of Adam carry on."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """So many users that no epoch divides evenly."""
+    return chain_dataset(tmp_path_factory.mktemp("data") / "chain", users=121)
+
+
+@pytest.fixture(scope="module")
+def alone(dataset, tmp_path_factory):
+    run = tmp_path_factory.mktemp("alone") / "run"
+    train(dataset, run, settings=SETTINGS)
+    return run
+
+
+def curve(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines], [line["valid"]["NDCG@10"] for line in lines if "valid" in line]
+
+
+def assert_alike(first, second):
+    (losses, metrics), (other_losses, other_metrics) = curve(first), curve(second)
+    assert losses == pytest.approx(other_losses, abs=TOLERANCE)
+    assert metrics == pytest.approx(other_metrics, abs=0.02)
+    a, b = weights(first), weights(second)
+    for name in a:
+        if name.endswith("k_proj.bias"):
+            continue  # it moves all scores of a query alike, so its gradient is nothing but rounding
+        np.testing.assert_allclose(a[name], b[name], atol=20 * TOLERANCE, err_msg=name)
+
+
+def launch(*arguments):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [*launcher, "-m", "genrec_cli", "train", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("more", [{}, {"sparse_ids": True, "gradient_accumulation": 2}])
+def test_two_processes_equal_one(dataset, alone, tmp_path, more):
+    run = tmp_path / "run"
+    if "sparse_ids" in more:
+        alone = tmp_path / "alone"
+        train(dataset, alone, settings={**SETTINGS, "sparse_ids": True})
+    done = launch(dataset, "-o", run, *as_options({**SETTINGS, **more}), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["epochs"] == {"pretrain": 1, "finetune": 2}
+    assert done.stderr.count("finetune epoch 1/2") == 1
+    assert_alike(alone, run)
+    again = launch(dataset, "-o", run)
+    assert again.returncode == 1
+    assert again.stderr.count("already exists") == 1
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_parts_of_a_step_equal_the_whole(dataset, alone, tmp_path, parts):
+    train(dataset, tmp_path / "run", settings={**SETTINGS, "gradient_accumulation": parts})
+    assert_alike(alone, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("processes", "parts"), [(1, 1), (2, 1), (3, 2), (2, 5)])
+def test_every_example_is_somebodys_once(processes, parts):
+    lengths = np.arange(103) % 7
+    whole = LengthGroupedBatches(lengths, 10, 0, 3)
+    shares = [LengthGroupedBatches(lengths, 10, 0, 3, Share(rank, processes, parts)) for rank in range(processes)]
+    assert {len(share) for share in shares} == {parts * len(whole)}
+    rows = [list(share) for share in shares]
+    for step, batch in enumerate(whole):
+        pieces = [row[step * parts + part] for row in rows for part in range(parts)]
+        assert len({len(piece) for piece in pieces}) == 1
+        shown = [place for piece in pieces for place in piece if place[1] != NOTHING]
+        assert sorted(shown) == sorted(batch)

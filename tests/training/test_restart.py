@@ -1,0 +1,152 @@
+"""A run that is killed, stopped, or runs out of disk continues to the weights it would have had."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from genrec.errors import GenRecError
+from genrec.training import checkpoints
+from genrec.training.checkpoints import drop_old, last_whole_checkpoint, staged
+from genrec.training.train import train
+from tests.training.helpers import QUICK, as_options, assert_equal_weights, chain_dataset
+
+SETTINGS = {**QUICK, "dropout": 0.2, "finetune_epochs": 8, "patience": 3, "learning_rate": 0.01}
+"""With dropout, so that random states count, and an end by patience."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return chain_dataset(tmp_path_factory.mktemp("data") / "chain")
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, tmp_path_factory):
+    """A run that was never stopped."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    train(dataset, run, settings=SETTINGS)
+    return run
+
+
+def command(dataset, run, *more):
+    options = [*as_options(SETTINGS), "--resume", "--save-every", "0.1s", *more]
+    return [sys.executable, "-m", "genrec_cli", "train", str(dataset), "-o", str(run), *options]
+
+
+def steps(run):
+    """Grows with every checkpoint: the highest step, finetuning counted after pretraining."""
+    found = [int(path.name.rpartition("-")[2]) for path in run.glob("checkpoints/*/checkpoint-*")]
+    return 1000 * len(list(run.glob("checkpoints/*-done"))) + max(found, default=0)
+
+
+def history(run):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if key != "seconds"} for line in lines]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_weights(dataset, whole, tmp_path):
+    run, rng, kills = tmp_path / "run", random.Random(5), 0
+    while kills < 4:
+        before = steps(run)
+        process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and steps(run) <= before:
+            time.sleep(0.01)
+        time.sleep(rng.random() * 0.3)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills >= 2, "the run ended before it could be killed"
+    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    assert_equal_weights(whole, run)
+    assert history(run) == history(whole)
+    assert [path.name for path in run.rglob(".*")] == []
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_so(dataset, whole, tmp_path):
+    run = tmp_path / "run"
+    process = subprocess.Popen(command(dataset, run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not steps(run):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "SIGTERM" in errors
+    assert "Traceback" not in errors
+    assert output == ""
+    at = steps(run)
+    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    assert at > 0
+    assert_equal_weights(whole, run)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(dataset, whole, tmp_path, monkeypatch):
+    run, original, saved = tmp_path / "run", checkpoints.save_epoch_loss, []
+
+    def full(checkpoint, total, count):
+        saved.append(checkpoint.name)
+        if len(saved) == 4:
+            raise OSError(28, "No space left on device")
+        original(checkpoint, total, count)
+
+    monkeypatch.setattr("genrec.training.phase.save_epoch_loss", full)
+    with pytest.raises(GenRecError, match=r"No space left on device.*--resume"):
+        train(dataset, run, settings=SETTINGS)
+    assert steps(run) > 0
+    train(dataset, run, settings=SETTINGS, resume=True)
+    assert_equal_weights(whole, run)
+
+
+def test_a_disk_too_small_is_noticed_before_the_first_step(dataset, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("genrec.training.checkpoints.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(GenRecError, match=r"need .* GB, the disk of .* has 0\.0 GB left"):
+        train(dataset, tmp_path / "run", settings=QUICK)
+    assert not list((tmp_path / "run").glob("checkpoints/*/*"))
+
+
+def test_a_run_that_was_moved_finds_its_best_epoch(dataset, whole, tmp_path, monkeypatch):
+    """The last epoch is not the best, and the checkpoints name no path that still exists."""
+    stop = []
+
+    def killed(*arguments):
+        stop.append(arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genrec.training.session.Session._mark_done", lambda *_: None)
+    monkeypatch.setattr("genrec.training.session.Session._finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(dataset, tmp_path / "before", settings=SETTINGS)
+    monkeypatch.undo()
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert stop
+    train(dataset, tmp_path / "after", settings=SETTINGS, resume=True)
+    assert_equal_weights(whole, tmp_path / "after")
+    assert json.loads((tmp_path / "after/run.json").read_text())["result"]["best"]["epoch"] < len(
+        [line for line in history(whole) if line["phase"] == "finetune"]
+    )
+
+
+def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path):
+    for step in (5, 10, 15, 20, 100):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    drop_old(tmp_path, best_step=10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-100", "checkpoint-20"]
+
+
+def test_a_checkpoint_appears_only_when_it_is_whole(tmp_path):
+    final = tmp_path / "checkpoint-7"
+    with staged(final) as folder:
+        (folder / final.name).mkdir()
+        (folder / final.name / "trainer_state.json").write_text("{}")
+        assert not final.exists()
+    assert [path.name for path in final.iterdir()] == ["trainer_state.json"]
+    (tmp_path / "checkpoint-9").mkdir()
+    assert last_whole_checkpoint(tmp_path) == final
+    assert not (tmp_path / "checkpoint-9").exists()
