@@ -31,6 +31,7 @@ CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
 ITEM_TOKENS_FILE: Final = "item_tokens.parquet"
 METRICS_FILE: Final = "metrics.jsonl"
+EVALUATIONS_FILE: Final = "evaluations.jsonl"
 CHECKPOINTS: Final = "checkpoints"
 
 TRAINING: Final = "training"

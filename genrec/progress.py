@@ -44,3 +44,14 @@ class _Silent:
 
 SILENT: Reporter = _Silent()
 """A reporter that ignores everything; the default of every library function."""
+
+
+def describe_time(seconds: float) -> str:
+    """A duration in the unit that fits.
+
+    >>> describe_time(42), describe_time(300), describe_time(9000)
+    ('42 s', '5 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

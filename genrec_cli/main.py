@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from genrec.errors import GenRecError, TerminatedError
 from genrec.ranks import is_main
-from genrec_cli import doctor, export, inspect, prepare, recommend
+from genrec_cli import doctor, export, inspect, prepare, recommend, runs
 from genrec_cli import eval as evaluation
 from genrec_cli import train as training
 from genrec_cli.options import State
@@ -105,6 +105,8 @@ app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)
 app.command("eval")(evaluation.evaluate)
+app.command()(runs.runs)
+app.command()(runs.plot)
 app.command()(export.export)
 app.command()(recommend.recommend)
 app.command()(doctor.doctor)

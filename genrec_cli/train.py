@@ -31,6 +31,13 @@ SaveEvery = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Checkpoint at least so often (30s, 5m, 1h), besides after each epoch."),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Also report to tensorboard, trackio, wandb or mlflow; repeatable.",
+        show_default="tensorboard if there",
+    ),
+]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -46,6 +53,7 @@ def train(
     device: Device = "auto",
     resume: Resume = False,
     save_every: SaveEvery = None,
+    track: Track = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -68,6 +76,7 @@ def pretrain(
     device: Device = "auto",
     resume: Resume = False,
     save_every: SaveEvery = None,
+    track: Track = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -91,6 +100,7 @@ def finetune(
     device: Device = "auto",
     resume: Resume = False,
     save_every: SaveEvery = None,
+    track: Track = None,
     json: Json = False,
     debug: Debug = False,
     force: Force = False,
@@ -104,7 +114,7 @@ def finetune(
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments that the three commands share with the library."""
-    names = ("preset", "config", "seed", "device", "resume", "force")
+    names = ("preset", "config", "seed", "device", "resume", "track", "force")
     settings = [*(given["settings"] or []), *_batch_size(given["batch_size"])]
     shared = {name: given[name] for name in names}
     return {**shared, "settings": settings, "save_every": _seconds(given["save_every"])}

@@ -11,6 +11,7 @@ from genrec.data.dataset import load_dataset
 from genrec.data.split import Split
 from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
+from genrec.evaluation.memory import remember
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Ranker, make_cases, rank_targets
 from genrec.evaluation.rankers import PopularityRanker, ScorerRanker
@@ -104,7 +105,8 @@ def evaluate(
             }
         )
     own, *others = results
-    return {
+    sampled = bool(users) and len(cases) < len(make_cases(sequences, split))
+    result = {
         **own,
         "split": split,
         "users": len(cases),
@@ -114,7 +116,7 @@ def evaluate(
             "exclude_seen": exclude_seen,
             "items": item_count,
             "beams": max(beams, width),
-            "sampled_users": bool(users) and len(cases) < len(make_cases(sequences, split)),
+            "sampled_users": sampled,
             "seed": seed,
             "targets_in_history": cases.seen_share(),
             "leaky": any(result["indexing"] == "leaky-sequential" for result in results),
@@ -122,6 +124,9 @@ def evaluate(
         "against": others,
         "seconds": time.perf_counter() - started,
     }
+    if data is None and not sampled and (Path(model) / RUN_FILE).is_file():
+        remember(Path(model), result)
+    return result
 
 
 def _check_cutoffs(k: Sequence[int]) -> tuple[int, ...]:

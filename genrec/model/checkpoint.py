@@ -18,6 +18,7 @@ from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.folders import RUN, require_kind
 from genrec.ids import (
     CONFIG_FILE,
+    EVALUATIONS_FILE,
     FINISHED,
     FORMAT_VERSION,
     METRICS_FILE,
@@ -77,7 +78,7 @@ def finish_run(folder: Path, model: GenRecForConditionalGeneration, **info: Any)
     # Hidden files are what a start that was killed left behind.
     kept = {path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")}
     content = {**read_json(folder / RUN_FILE), "status": FINISHED, **info}
-    content["files"] = describe_files(folder, sorted(kept - {RUN_FILE, METRICS_FILE}))
+    content["files"] = describe_files(folder, sorted(kept - {RUN_FILE, METRICS_FILE, EVALUATIONS_FILE}))
     write_json(folder / RUN_FILE, content)
     return content
 

@@ -164,14 +164,3 @@ class Rehearsal:
         if self.model.device.type == "cuda":
             return torch.cuda.mem_get_info()[0]
         return min(psutil.virtual_memory().available, machine_memory())
-
-
-def describe_time(seconds: float) -> str:
-    """A duration in the unit that fits.
-
-    >>> describe_time(42), describe_time(300), describe_time(9000)
-    ('42 s', '5 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

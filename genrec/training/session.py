@@ -14,16 +14,17 @@ from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
-from genrec.progress import Reporter
+from genrec.progress import Reporter, describe_time
 from genrec.training.arguments import arguments, choose_precision
 from genrec.training.batches import Collator, LengthGroupedBatches, Share
 from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
-from genrec.training.estimate import Rehearsal, describe_time
+from genrec.training.estimate import Rehearsal
 from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
 from genrec.training.phase import PhaseTrainer
+from genrec.training.tracking import EVENTS
 from genrec.training.validation import Validation
 
 PHASES = (PRETRAIN, FINETUNE)
@@ -40,8 +41,9 @@ class Session:
         device: torch.device,
         save_every: float | None,
         reporter: Reporter,
+        trackers: Sequence[str] = (),
     ) -> None:
-        self.folder, self.built, self.device = folder, built, device
+        self.folder, self.built, self.device, self.trackers = folder, built, device, trackers
         self.config, self.save_every, self.reporter = built.config, save_every, reporter
         self.train_sequences = train_part(data.sequences)
         self.builder = InputBuilder(built.scheme, built.model.config)
@@ -90,6 +92,7 @@ class Session:
         folder = self.folder / CHECKPOINTS / phase
         rate, epochs = self._learning_rate(phase), self._epochs(phase)
         args = arguments(self.config, folder, epochs, rate, self.device, validate is not None)
+        args.report_to, args.logging_dir = list(self.trackers), str(self.folder / EVENTS / phase)
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)

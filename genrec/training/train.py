@@ -18,6 +18,7 @@ from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
+from genrec.training.tracking import choose_trackers
 
 if TYPE_CHECKING:
     from genrec.model.checkpoint import Run
@@ -67,6 +68,7 @@ def run_phases(
     device: str = "auto",
     resume: bool = False,
     save_every: float | None = None,
+    track: Sequence[str] | None = None,
     force: bool = False,
     reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
@@ -84,10 +86,12 @@ def run_phases(
         device: auto, cpu or cuda.
         resume: Continue an unfinished run; afresh where there is none.
         save_every: Seconds between checkpoints, besides those after each epoch.
+        track: Trackers to report to, of `genrec.training.tracking.TRACKERS`; by default TensorBoard's event files
+            where its package is installed.
         force: Replace an existing output.
         reporter: Receives progress.
     """
-    output = Path(output)
+    output, trackers = Path(output), choose_trackers(track)
     ranks.join(device)
     given = collect_settings(preset, Path(config) if config else None, settings, seed)
     data = load_dataset(dataset)
@@ -116,7 +120,7 @@ def run_phases(
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
     if not before:
         ranks.on_main(lambda: _start(output, force, data, built, phases))
-    return Session(output, data, built, target, save_every, reporter).run(phases)
+    return Session(output, data, built, target, save_every, reporter, trackers).run(phases)
 
 
 def _look(
