@@ -47,6 +47,7 @@ def _epochs(run: Path) -> list[dict[str, Any]]:
 def _draw(curves: dict[str, list[dict[str, Any]]]) -> Any:
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise GenRecError("genrec plot needs Matplotlib; install it with: pip install '.[plot]'") from error
 
@@ -69,6 +70,7 @@ def _draw(curves: dict[str, list[dict[str, Any]]]) -> Any:
     valid.set(title="Validation", xlabel="epoch of finetuning")
     for axes in (loss, valid):
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
             axes.legend(fontsize=8)
     return figure

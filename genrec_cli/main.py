@@ -13,6 +13,7 @@ from genrec.ranks import is_main
 from genrec_cli import doctor, export, inspect, prepare, recommend, runs
 from genrec_cli import eval as evaluation
 from genrec_cli import train as training
+from genrec_cli import tune as tuning
 from genrec_cli.options import State
 
 
@@ -105,6 +106,7 @@ app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)
 app.command("eval")(evaluation.evaluate)
+app.command()(tuning.tune)
 app.command()(runs.runs)
 app.command()(runs.plot)
 app.command()(export.export)

@@ -1,7 +1,7 @@
 """`genrec runs` and `genrec plot`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -22,9 +22,7 @@ _COLUMNS = {
 }
 """Columns of the table, each with the width of the terminal from which it is shown."""
 
-_JUSTIFY: dict[str, Literal["right"]] = {
-    name: "right" for name in ("epochs", "valid\nNDCG@10", "test\nNDCG@10", "time")
-}
+_RIGHT = ("epochs", "valid\nNDCG@10", "test\nNDCG@10", "time")
 
 
 def runs(
@@ -66,7 +64,9 @@ def _print(place: Path, found: list[dict[str, Any]]) -> None:
     names = [name for name, width in _COLUMNS.items() if console.width >= width]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        table.add_column(name, overflow="fold", no_wrap=name != "run", justify=_JUSTIFY.get(name, "left"))
+        table.add_column(
+            name, overflow="fold", no_wrap=name != "run", justify="right" if name in _RIGHT else "left"
+        )
     best = max((_valid(run) or 0.0 for run in found), default=0.0)
     for run in found:
         cells = _cells(run, place, best)

@@ -88,6 +88,7 @@ class PhaseTrainer(Trainer):
         self.steps_done = 0
         self.validation_seconds = 0.0
         self.on_epoch: Callable[[], None] = lambda: None
+        self.on_validation: Callable[[int, dict[str, float]], None] | None = None
         self.remove_callback(PrinterCallback)
 
     def run(self, checkpoint: Path | None) -> None:
@@ -186,10 +187,13 @@ class PhaseTrainer(Trainer):
         assert self.validate is not None  # evaluation is switched on only with a validation
         started = time.perf_counter()
         self.model.eval()
-        metrics = {f"eval_{name}": value for name, value in self.validate().items()}
+        found = self.validate()
+        metrics = {f"eval_{name}": value for name, value in found.items()}
         self.model.train()
         self.validation_seconds += time.perf_counter() - started
         self.log(dict(metrics))
+        if self.on_validation:
+            self.on_validation(round(self.state.epoch or 0), found)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

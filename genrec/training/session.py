@@ -1,7 +1,7 @@
 """The training of one run: its phases one after the other, each continued where it stopped."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ class Session:
         save_every: float | None,
         reporter: Reporter,
         trackers: Sequence[str] = (),
+        on_validation: Callable[[int, dict[str, float]], None] | None = None,
     ) -> None:
+        self.on_validation = on_validation
         self.folder, self.built, self.device, self.trackers = folder, built, device, trackers
         self.config, self.save_every, self.reporter = built.config, save_every, reporter
         self.train_sequences = train_part(data.sequences)
@@ -105,6 +107,7 @@ class Session:
                 trainer = PhaseTrainer(
                     model, self.config, args, batches, collator, validate, task, self.save_every
                 )
+                trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
                 trainer.run(checkpoint)
         seconds = time.perf_counter() - started

@@ -4,7 +4,7 @@ torch is imported only once settings, dataset and output are checked, so that a 
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from genrec.training.tracking import choose_trackers
 if TYPE_CHECKING:
     from genrec.model.checkpoint import Run
     from genrec.training.build import Built
+
+OnValidation = Callable[[int, dict[str, float]], None]
 
 _PACKAGES = ("genrec", "torch", "transformers", "accelerate", "numpy")
 
@@ -69,6 +71,7 @@ def run_phases(
     resume: bool = False,
     save_every: float | None = None,
     track: Sequence[str] | None = None,
+    on_validation: OnValidation | None = None,
     force: bool = False,
     reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
@@ -88,6 +91,7 @@ def run_phases(
         save_every: Seconds between checkpoints, besides those after each epoch.
         track: Trackers to report to, of `genrec.training.tracking.TRACKERS`; by default TensorBoard's event files
             where its package is installed.
+        on_validation: Called with epoch and metrics after each validation; what it raises ends the training.
         force: Replace an existing output.
         reporter: Receives progress.
     """
@@ -120,7 +124,7 @@ def run_phases(
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
     if not before:
         ranks.on_main(lambda: _start(output, force, data, built, phases))
-    return Session(output, data, built, target, save_every, reporter, trackers).run(phases)
+    return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
 
 
 def _look(
