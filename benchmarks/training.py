@@ -142,5 +142,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    if "GOMP_SPINCOUNT" not in os.environ:  # as `genrec` has it; too late once torch is loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GOMP_SPINCOUNT": "3000"})
     main()

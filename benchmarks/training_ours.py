@@ -46,14 +46,12 @@ class Timed(PhaseTrainer):
         started = [0.0]
         optimizer.register_step_pre_hook(lambda *_: started.__setitem__(0, time.perf_counter()))
         optimizer.register_step_post_hook(lambda *_: self._add(time.perf_counter() - started[0]))
-        accelerator = self.accelerator
-        accelerator.backward = self._watched(accelerator.backward)
-        accelerator.clip_grad_norm_ = self._watched(accelerator.clip_grad_norm_)
+        self.accelerator.clip_grad_norm_ = self._watched(self.accelerator.clip_grad_norm_)
         return optimizer
 
-    def compute_loss(self, *arguments: Any, **options: Any) -> Any:
-        """The forward pass."""
-        return self._watched(super().compute_loss)(*arguments, **options)
+    def training_step(self, *arguments: Any, **options: Any) -> Any:
+        """The forward and the backward pass."""
+        return self._watched(super().training_step)(*arguments, **options)
 
     def _watched(self, work: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:

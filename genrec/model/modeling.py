@@ -10,6 +10,7 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 from transformers.models.bart.modeling_bart import BartEncoder, shift_tokens_right
 
 from genrec.model.configuration import GenRecConfig
+from genrec.model.learning import learn
 
 IGNORED = -100
 """Label of a position that the loss skips."""
@@ -48,9 +49,7 @@ class GenRecEncoder(BartEncoder):
             inputs_embeds: float [batch, length, d_model] in place of the token embeddings.
             options: What `BartEncoder.forward` takes besides.
         """
-        embeds = inputs_embeds
-        if input_ids is not None:
-            embeds = self.embed(input_ids)
+        embeds = inputs_embeds if input_ids is None else self.embed(input_ids)
         if user_ids is not None:
             embeds = embeds + self.user_embedding(user_ids)
         if item_ids is not None:
@@ -80,6 +79,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     """The recommender: reads a user's token sequence with one [MASK], generates the masked item's tokens."""
 
     config_class = GenRecConfig
+    joined = True
+    """Whether training takes the pass of `genrec.model.learning`; else Hugging Face's, layer by layer."""
     accepts_loss_kwargs = True
     """Tells Trainer that the loss can be divided by `num_items_in_batch`."""
 
@@ -120,6 +121,10 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             logits [batch, steps, vocabulary], and where `labels` are given the mean cross-entropy over the
             positions that are not ignored.
         """
+        inputs = (input_ids, attention_mask, user_ids, item_ids)
+        given = all(tensor is not None for tensor in inputs)
+        if self.training and self.joined and labels is not None and given:
+            return self._learn(*inputs, labels, num_items_in_batch)
         if encoder_outputs is None:
             encoder_outputs = self.model.encoder(
                 input_ids=input_ids, attention_mask=attention_mask, user_ids=user_ids, item_ids=item_ids
@@ -143,16 +148,34 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         )
         if labels is None:
             return output
+        return Seq2SeqLMOutput(**{**output, "loss": self._loss(output.logits, labels, num_items_in_batch)})
+
+    def _learn(
+        self,
+        input_ids: Any,
+        attention_mask: Any,
+        user_ids: Any,
+        item_ids: Any,
+        labels: Tensor,
+        count: Tensor | None,
+    ) -> Seq2SeqLMOutput:
+        """The same by the pass that training uses; all inputs are tensors."""
+        encoder, config = self.model.encoder, self.config
+        embedded = encoder.embed(input_ids) + encoder.user_embedding(user_ids) + encoder.item_embedding(item_ids)
+        shifted = shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
+        logits = learn(self, embedded, attention_mask, shifted)
+        return Seq2SeqLMOutput(loss=self._loss(logits, labels, count), logits=logits)
+
+    def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
+        """Cross-entropy over the labels, divided by `count` or their own number."""
         loss = functional.cross_entropy(
-            output.logits.flatten(0, 1).float(),
+            logits.flatten(0, 1).float(),
             labels.flatten(),
             ignore_index=IGNORED,
             label_smoothing=self.config.label_smoothing if self.training else 0.0,
-            reduction="mean" if num_items_in_batch is None else "sum",
+            reduction="mean" if count is None else "sum",
         )
-        if num_items_in_batch is not None:
-            loss = loss / num_items_in_batch
-        return Seq2SeqLMOutput(**{**output, "loss": loss})
+        return loss if count is None else loss / count
 
     def use_sparse_ids(self, sparse: bool) -> None:
         """Choose whether the ID tables have sparse gradients."""

@@ -27,6 +27,7 @@ from genrec.training.checkpoints import (
 )
 from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epochs_since_best
+from genrec.training.lanes import Lanes
 from genrec.training.optimizer import AdamWithSparseRows
 
 Validate = Callable[[], dict[str, float]]
@@ -87,6 +88,11 @@ class PhaseTrainer(Trainer):
         self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
+        plain = not (config.gradient_checkpointing or config.torch_compile or self.is_fsdp_enabled)
+        model.joined = plain  # those three look into Hugging Face's layers
+        alone = plain and ranks.world_size() == config.gradient_accumulation == 1
+        pays = alone and Lanes.pay(model.config.d_model, args.device)
+        self.lanes = Lanes(torch.get_num_threads()) if pays else None
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None
         self.remove_callback(PrinterCallback)
@@ -108,6 +114,8 @@ class PhaseTrainer(Trainer):
             raise GenRecError(self._explain(found)) from found
         finally:
             self.saving.release()
+            if self.lanes:
+                self.lanes.close()
 
     def _was_over(self, checkpoint: Path) -> bool:
         """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""
@@ -154,9 +162,13 @@ class PhaseTrainer(Trainer):
         self.optimizer = AdamWithSparseRows(dense, sparse, self.args.learning_rate, self.config.clip)
         return self.optimizer
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None = None) -> Tensor:
         """A part of a step; its loss must be a number."""
-        loss = super().training_step(*args, **kwargs).detach()
+        if self.lanes and self.lanes.fit(inputs):
+            model.train()
+            loss = self.lanes(lambda half: self._learn(model, half, count), inputs)
+        else:
+            loss = super().training_step(model, inputs, count).detach()
         self.epoch_loss = self.epoch_loss + loss.double()
         self.progress.loss = loss
         self.finite.note(self.state.global_step, loss)
@@ -164,6 +176,12 @@ class PhaseTrainer(Trainer):
             self.epoch_steps += 1
             self.steps_done += 1
         return loss
+
+    def _learn(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None) -> Tensor:
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(model, inputs, num_items_in_batch=count)
+        loss.backward()
+        return loss.detach()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: Trainer's count walks through all weights in each step."""

@@ -14,6 +14,7 @@ from genrec.errors import GenRecError
 from genrec.training import checkpoints
 from genrec.training.checkpoints import drop_old, last_whole_checkpoint, staged
 from genrec.training.train import train
+from genrec.training.validation import Validation
 from tests.training.helpers import QUICK, as_options, assert_equal_weights, chain_dataset
 
 SETTINGS = {**QUICK, "dropout": 0.2, "finetune_epochs": 8, "patience": 3, "learning_rate": 0.01}
@@ -111,26 +112,29 @@ def test_a_disk_too_small_is_noticed_before_the_first_step(dataset, tmp_path, mo
     assert not list((tmp_path / "run").glob("checkpoints/*/*"))
 
 
-def test_a_run_that_was_moved_finds_its_best_epoch(dataset, whole, tmp_path, monkeypatch):
-    """The last epoch is not the best, and the checkpoints name no path that still exists."""
-    stop = []
+def test_a_run_that_was_moved_finds_its_best_epoch(dataset, tmp_path, monkeypatch):
+    """The second of five epochs is the best, and the checkpoints name a path that no longer exists."""
 
-    def killed(*arguments):
-        stop.append(arguments)
+    def scripted(folder, stop):
+        values = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.0])
+        monkeypatch.setattr(Validation, "__call__", lambda self: {"NDCG@10": next(values)})
+        if stop:
+            monkeypatch.setattr("genrec.training.session.Session._mark_done", lambda *_: None)
+            monkeypatch.setattr("genrec.training.session.Session._finish", interrupted)
+        settings = {**SETTINGS, "pretrain_epochs": 0, "finetune_epochs": 9}
+        return train(dataset, folder, settings=settings)
+
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("genrec.training.session.Session._mark_done", lambda *_: None)
-    monkeypatch.setattr("genrec.training.session.Session._finish", killed)
+    assert scripted(tmp_path / "whole", stop=False)["best"]["epoch"] == 2
     with pytest.raises(KeyboardInterrupt):
-        train(dataset, tmp_path / "before", settings=SETTINGS)
+        scripted(tmp_path / "before", stop=True)
     monkeypatch.undo()
     (tmp_path / "before").rename(tmp_path / "after")
-    assert stop
-    train(dataset, tmp_path / "after", settings=SETTINGS, resume=True)
-    assert_equal_weights(whole, tmp_path / "after")
-    assert json.loads((tmp_path / "after/run.json").read_text())["result"]["best"]["epoch"] < len(
-        [line for line in history(whole) if line["phase"] == "finetune"]
-    )
+    assert train(dataset, tmp_path / "after", resume=True)["best"]["epoch"] == 2
+    assert_equal_weights(tmp_path / "whole", tmp_path / "after")
+    assert history(tmp_path / "after") == history(tmp_path / "whole")
 
 
 def test_the_newest_two_and_the_best_checkpoint_are_kept(tmp_path):

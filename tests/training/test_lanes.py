@@ -1,0 +1,137 @@
+"""Halves of a batch learned at once: the gradient of the whole, and the same dropout however the threads run."""
+
+import time
+
+import pytest
+import torch
+
+from genrec.model.learning import dropout, seeded
+from genrec.training.lanes import Lanes
+from tests.helpers import make_model, text_like_scheme
+
+SCHEME = text_like_scheme()
+
+
+def batch(size: int) -> dict[str, torch.Tensor]:
+    torch.manual_seed(size)
+    shape = (size, 11)
+    mask = (torch.arange(11) < torch.randint(4, 12, (size, 1))).long()
+    return {
+        "input_ids": torch.randint(4, 16, shape) * mask + SCHEME.special.pad * (1 - mask),
+        "attention_mask": mask,
+        "user_ids": torch.randint(0, 31, shape) * mask,
+        "item_ids": torch.randint(0, 41, shape) * mask,
+        "labels": torch.randint(4, 16, (size, 3)),
+    }
+
+
+def gradients(model, learn):
+    model.zero_grad(set_to_none=True)
+    loss = learn()
+    return float(loss), {name: weight.grad.clone() for name, weight in model.named_parameters()}
+
+
+@pytest.fixture
+def lanes():
+    made = Lanes(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def model():
+    made = make_model(SCHEME, users=30, spread=1.0).train()
+    made.config.dropout = 0.0
+    return made
+
+
+def learner(model, count):
+    def learn(inputs):
+        loss = model(**inputs, num_items_in_batch=count).loss
+        loss.backward()
+        return loss.detach()
+
+    return learn
+
+
+def test_two_halves_have_the_gradient_of_the_whole(lanes, model):
+    inputs = batch(21)
+    count = torch.tensor(63)
+    learn = learner(model, count)
+    loss, found = gradients(model, lambda: lanes(learn, inputs))
+    wanted_loss, wanted = gradients(model, lambda: learn(inputs))
+    assert loss == pytest.approx(wanted_loss, rel=1e-6)
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, msg=name, atol=1e-6, rtol=1e-4)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_it_matters_not_which_half_is_first(lanes, model, late):
+    model.config.dropout = 0.3
+    inputs, learn = batch(20), learner(model, torch.tensor(60))
+
+    def slow(half):
+        if len(half["labels"]) and (half["labels"][0] == inputs["labels"][late]).all():
+            time.sleep(0.05)
+        return learn(half)
+
+    torch.manual_seed(3)
+    _, wanted = gradients(model, lambda: lanes(learn, inputs))
+    torch.manual_seed(3)
+    _, found = gradients(model, lambda: lanes(slow, inputs))
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    torch.manual_seed(4)
+    _, other = gradients(model, lambda: lanes(learn, inputs))
+    assert any(not torch.equal(wanted[name], other[name]) for name in wanted)
+
+
+def test_the_joined_pass_is_hugging_faces(model):
+    """Without dropout, merged positions or not, to rounding: loss and every gradient."""
+    for merged in (0, 3):
+        model = make_model(SCHEME, users=30, spread=1.0, merged_tokens=merged).train()
+        model.config.dropout = 0.0
+        for layer in (*model.model.encoder.layers, *model.model.decoder.layers):
+            layer.dropout = 0.0
+        model.model.encoder.dropout = model.model.decoder.dropout = 0.0
+        inputs = batch(9)
+        if merged:
+            inputs["input_ids"] = torch.stack(
+                [inputs["input_ids"]] * 2 + [inputs["labels"][:, :1].expand(-1, 11)], 2
+            )
+        learn = learner(model, None)
+        loss, found = gradients(model, lambda: learn(inputs))  # noqa: B023
+        model.joined = False
+        wanted_loss, wanted = gradients(model, lambda: learn(inputs))  # noqa: B023
+        assert loss == pytest.approx(wanted_loss, rel=1e-6)
+        for name, gradient in wanted.items():
+            torch.testing.assert_close(found[name], gradient, msg=name, atol=2e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
+def test_dropout_drops_its_share_and_keeps_the_mean(share):
+    torch.manual_seed(0)
+    values = torch.ones(400, 501, requires_grad=True)
+    found = dropout(values, share)
+    kept = 1 - round(share * 256) / 256
+    assert float((found != 0).float().mean()) == pytest.approx(kept, abs=0.005)
+    assert float(found.detach().mean()) == pytest.approx(1, abs=0.01)
+    found.sum().backward()
+    assert torch.equal(values.grad, found.detach())
+    assert torch.equal(dropout(values, 0.0), values)
+
+
+def test_a_seed_decides_the_dropout_of_its_thread_alone():
+    values = torch.ones(50, 50)
+
+    def drawn(seed):
+        with seeded(seed):
+            return dropout(values, 0.5)
+
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
+    torch.manual_seed(0)
+    first = dropout(values, 0.5)
+    torch.manual_seed(0)
+    drawn(7)
+    assert torch.equal(dropout(values, 0.5), first)
