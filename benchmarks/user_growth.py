@@ -11,7 +11,7 @@ from genrec.indexing.scheme import FIRST_CODE, OWN
 from genrec.indexing.tokens import TokenScheme, pad_rows
 from genrec.training.optimizer import AdamWithSparseRows
 
-GROWTH = (2e4, 2e5, 1e6, 1e7)
+GROWTH = (2e4, 1e6, 1e7)
 DENSE_UP_TO = 1e6
 """Users from which dense gradients and moments no longer fit into a common machine's memory."""
 _SHAPE = {"d_model": 128, "encoder_layers": 2, "decoder_layers": 2, "heads": 4, "ffn_dim": 512}

@@ -75,6 +75,9 @@ def test_another_search_is_refused(place, found):
         )
     with pytest.raises(GenRecError, match="already exists"):
         tune(place / "data", place / "data")
+    with pytest.raises(GenRecError, match="would replace the input"):
+        tune(place / "data", place / "data", force=True)
+    assert (place / "data/dataset.json").exists()
 
 
 def test_test_items_are_never_read(place, found):
