@@ -39,7 +39,12 @@ def list_exclusions(excluded: Tensor, allowed: Tensor, only_listed: Tensor) -> E
 
 
 def items_left(
-    exclusion: Exclusion, leaves: Tensor, parents: Tensor, parent_of_item: Tensor, slot_of_item: Tensor
+    exclusion: Exclusion,
+    leaves: Tensor,
+    parents: Tensor,
+    parent_of_item: Tensor,
+    slot_of_item: Tensor,
+    single: bool,
 ) -> Tensor:
     """How many items may still be returned below each candidate child.
 
@@ -49,13 +54,14 @@ def items_left(
         parents: int64 [batch, beams] distinct nodes, or [1, beams]; a dead beam's is no item's ancestor.
         parent_of_item: int64 [batch, n] each listed item's ancestor at the parents' depth.
         slot_of_item: int64 [batch, n] that ancestor's child on the item's path.
+        single: Whether there is one node at the parents' depth, everything's ancestor.
 
     Returns:
         int64 [batch, beams * slots].
     """
     beams, slots = leaves.shape[1:]
     change, place = exclusion.change, slot_of_item
-    if beams > 1:  # a single beam is everything's ancestor
+    if not single:
         below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
         beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
         change = change * below.sum(2)

@@ -45,6 +45,7 @@ class TrieLevel(nn.Module):
         self.widest, self.aligned = level.widest, level.aligned
         self.full = bool((counts == self.widest).all())
         self.last = bool((level.leaves == 1).all())
+        self.single = len(counts) == 1
         self.beams = min(beams, len(counts))
         self.kept = min(beams, len(level.token))
 
@@ -137,7 +138,7 @@ class BeamSearch(nn.Module):
         leaves = exists.long() if level.last else torch.where(exists, level.leaves[children].long(), 0)
         slot_of_item = level.node_of_item[exclusion.items].long() - level.start[parent_of_item].long()
         alive = torch.where(scores > -torch.inf, node, DEAD)
-        left = items_left(exclusion, leaves, alive, parent_of_item, slot_of_item)
+        left = items_left(exclusion, leaves, alive, parent_of_item, slot_of_item, level.single)
         candidates = (scores.unsqueeze(2) + log_probabilities).flatten(1)
         candidates = torch.where(left > 0, candidates, -torch.inf)
         best, place = candidates.topk(level.kept, dim=1)

@@ -91,6 +91,27 @@ def test_equals_brute_force(wide, engine):
             assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
 
 
+@pytest.fixture(scope="module")
+def greedy(run, tmp_path_factory):
+    """A single beam."""
+    return Case(run.model, run.scheme, tmp_path_factory.mktemp("greedy") / "graph", 1, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_single_beam_finds_an_allowed_item_with_its_score(greedy, engine):
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        history = rng.integers(1, ITEMS + 1, 5)
+        allow = rng.choice(ITEMS, 3, replace=False) + 1
+        ban = [*allow[:2], *(rng.choice(ITEMS, 10, replace=False) + 1)]
+        for banned, allowed in ((ban, []), ([], allow), (allow[:2], allow)):
+            items, scores = greedy(engine, [history], [0], True, [banned], [allowed])
+            left = (set(allowed) or set(range(1, ITEMS + 1))) - set(banned) - set(history)
+            exact = greedy.oracle.scores(history.tolist(), 0)
+            assert (int(items[0, 0]) in left) if left else items[0, 0] == 0
+            assert not left or scores[0, 0] == pytest.approx(exact[int(items[0, 0])], abs=TOLERANCE[engine])
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_probabilities_of_the_catalogue_sum_to_one(wide, engine):
     _, scores = wide(engine, [[1, 2, 3], [4, 0, 0]], [1, 0])
