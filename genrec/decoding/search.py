@@ -142,8 +142,8 @@ class BeamSearch(nn.Module):
         candidates = (scores.unsqueeze(2) + log_probabilities).flatten(1)
         candidates = torch.where(left > 0, candidates, -torch.inf)
         best, place = candidates.topk(level.kept, dim=1)
-        if level.beams == 1:  # then a child's place is its slot
-            return place + children[:, :, 0], best, place
+        if level.single:  # then a child's place is its number
+            return place, best, place
         return children.flatten(1).gather(1, place), best, place
 
 
