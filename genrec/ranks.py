@@ -44,6 +44,16 @@ def join(device: str) -> None:
         PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), timeout=_TIMEOUT)
 
 
+def leave() -> None:
+    """Part from the other processes; without it they may abort each other on their way out."""
+    if world_size() > 1:
+        from torch import distributed
+
+        if distributed.is_initialized():
+            distributed.barrier()
+            distributed.destroy_process_group()
+
+
 def on_main(work: Callable[[], T]) -> T:
     """Let rank 0 do something and tell the others its result, which must be picklable.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from genrec.progress import SILENT, Reporter
-from genrec.ranks import is_main
+from genrec.ranks import is_main, leave
 from genrec_cli.options import Debug, Device, Force, Json, Output
 
 Dataset = Annotated[Path, typer.Argument(help="Folder written by genrec prepare.", show_default=False)]
@@ -150,6 +150,7 @@ def _run(verb: str, json: bool, dataset: Path, output: Path, **options: Any) -> 
     with status:
         import genrec.training.train as library
     result = getattr(library, verb)(dataset, output, reporter=reporter, **options)
+    leave()
     if not is_main():
         return
     if json:

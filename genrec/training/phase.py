@@ -234,6 +234,7 @@ class PhaseTrainer(Trainer):
         self.epoch_loss = loss
         if ranks.is_main():
             drop_old(self.folder, self.state.best_global_step)
+        ranks.barrier()  # the others may read it from now on
 
     def _load_best_model(self) -> None:
         """The run may have been moved or named otherwise since the best checkpoint was written."""

@@ -10,7 +10,7 @@ import torch
 from genrec.decoding.scorer import TorchScorer
 from genrec.indexing.scheme import own_scheme
 from tests.data.helpers import sequences
-from tests.helpers import MAX_LENGTH, make_model
+from tests.helpers import make_model
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -30,8 +30,8 @@ def test_hugging_face_finds_the_same(peer_class, depth, beams):
     scheme = own_scheme(sequences([1, 2, 3], [2]), items, "random", seed=depth, depth=depth)
     model = make_model(scheme, users=9, seed=beams)
     history, users = [[1, 2, 3, 50], [7], [], [60, 60, 59]], [1, 9, 0, 4]
-    wanted, wanted_scores = peer_class(model, scheme, MAX_LENGTH, beams)(history, users)
-    found, scores = TorchScorer(model, scheme, MAX_LENGTH, beams)(history, users, exclude_seen=False, k=beams)
+    wanted, wanted_scores = peer_class(model, scheme, beams)(history, users)
+    found, scores = TorchScorer(model, scheme, beams)(history, users, exclude_seen=False, k=beams)
     np.testing.assert_allclose(scores, wanted_scores, atol=1e-4)
     assert (found == wanted).all()
     assert torch.isfinite(torch.from_numpy(scores)).all()
