@@ -123,8 +123,8 @@ def run_phases(
     from genrec.training.session import Session
 
     target = choose_device(device)
-    # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise: `Lanes` tells
-    # it in mid-training, so it is told from the start, that resumed runs may repeat what unbroken ones did.
+    # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise: `Lanes`
+    # tells it in mid-training, so it is told from the start, that resumed runs may repeat what unbroken ones did.
     torch.set_num_threads(torch.get_num_threads())
     built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
     if not before:

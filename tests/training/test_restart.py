@@ -28,8 +28,16 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(dataset, tmp_path_factory):
-    """A run that was never stopped."""
+    """A run that was never stopped, by a process of its own."""
     run = tmp_path_factory.mktemp("whole") / "run"
+    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole_here(dataset, tmp_path_factory):
+    """A run that was never stopped, by this process: what it did before may divide matrix products otherwise."""
+    run = tmp_path_factory.mktemp("here") / "run"
     train(dataset, run, settings=SETTINGS)
     return run
 
@@ -87,7 +95,7 @@ def test_sigterm_leaves_a_checkpoint_and_says_so(dataset, whole, tmp_path):
     assert_equal_weights(whole, run)
 
 
-def test_a_full_disk_is_told_and_loses_nothing(dataset, whole, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_and_loses_nothing(dataset, whole_here, tmp_path, monkeypatch):
     run, original, saved = tmp_path / "run", checkpoints.save_epoch_loss, []
 
     def full(checkpoint, total, count):
@@ -101,7 +109,7 @@ def test_a_full_disk_is_told_and_loses_nothing(dataset, whole, tmp_path, monkeyp
         train(dataset, run, settings=SETTINGS)
     assert steps(run) > 0
     train(dataset, run, settings=SETTINGS, resume=True)
-    assert_equal_weights(whole, run)
+    assert_equal_weights(whole_here, run)
 
 
 def test_a_disk_too_small_is_noticed_before_the_first_step(dataset, tmp_path, monkeypatch):
