@@ -17,11 +17,8 @@ from genrec.training.examples import Examples, Ints
 POOL_BATCHES = 50
 """Batches' worth of shuffled examples that are sorted by length together: little padding, much shuffling."""
 
-NOTHING = -1
-"""Stands where a batch has no example left."""
-
 Place = tuple[int, int]
-"""(epoch, example)."""
+"""(epoch, example); a filler, which stands where a batch has no example left, is ~example, a negative number."""
 
 
 class Places(Dataset[Place]):
@@ -59,7 +56,8 @@ class LengthGroupedBatches(Sampler[list[Place]]):
     """Batches of (epoch, example); the order depends on seed and epoch alone.
 
     A step's batch is the same however it is divided among processes and parts. Where it cannot be divided evenly,
-    `NOTHING` stands in for an example.
+    its first example fills the gaps and has no label there: any other would show a row of the ID tables that the
+    step does not learn, which an optimiser of sparse rows would move.
 
     Args:
         lengths: int64 [examples].
@@ -89,7 +87,7 @@ class LengthGroupedBatches(Sampler[list[Place]]):
     def __iter__(self) -> Iterator[list[Place]]:
         rank, processes, parts = self.share
         for batch in self.whole_batches(self.epoch):
-            even = np.pad(batch, (0, -len(batch) % (processes * parts)), constant_values=NOTHING)
+            even = np.pad(batch, (0, -len(batch) % (processes * parts)), constant_values=~batch[0])
             for part in range(parts):
                 yield [(self.epoch, int(example)) for example in even[rank * parts + part :: processes * parts]]
 
@@ -125,14 +123,15 @@ class Collator:
     def __call__(self, places: list[Place]) -> dict[str, Tensor]:
         epoch = places[0][0]
         drawn = np.array([example for _, example in places], dtype=np.int64)
-        numbers = np.maximum(drawn, 0)  # any example can stand where there is none: it has no label then
+        filler = drawn < 0
+        numbers = np.where(filler, ~drawn, drawn)
         items, users, targets = self.examples.rows(numbers, epoch)
         unknown = _uniform(self.seed, epoch, numbers) < self.unknown_share
         shown = torch.from_numpy(np.where(unknown, 0, users))
         inputs = self.builder(torch.from_numpy(items), shown)
         width = int(inputs.attention_mask.sum(1).max())
         labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()
-        labels[torch.from_numpy(drawn == NOTHING)] = self.scheme.special.pad
+        labels[torch.from_numpy(filler)] = self.scheme.special.pad
         return {
             **{name: values[:, :width] for name, values in inputs._asdict().items()},
             "labels": torch.where(labels == self.scheme.special.pad, IGNORED, labels),
