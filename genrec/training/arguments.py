@@ -1,5 +1,6 @@
 """What Hugging Face's Trainer is told for one phase."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ def arguments(
     if on_gpu and config.sparse_ids and ranks.world_size() > 1:
         raise GenRecError("sparse_ids=true works on one GPU or on CPUs only; leave it out, or set user_buckets=N")
     precision = choose_precision(config.precision, device)
+    _forget_earlier_runs(precision)
     args = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
@@ -69,6 +71,13 @@ def arguments(
     if on_gpu:
         args._n_gpu = 1  # else Trainer would split each batch over all GPUs it sees, in one process
     return args
+
+
+def _forget_earlier_runs(precision: str) -> None:
+    """Trainer tells Accelerate precision and compiler by the environment, where they would outlive their run."""
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "no" if precision == "fp32" else precision
+    for name in [name for name in os.environ if name.startswith("ACCELERATE_DYNAMO_")]:
+        del os.environ[name]
 
 
 def choose_precision(wanted: str, device: torch.device) -> str:

@@ -13,7 +13,7 @@ from genrec.training.estimate import Rehearsal
 from genrec.training.guards import FiniteLoss, NotFiniteError, explain_memory
 from genrec.training.session import Session
 from genrec.training.train import train
-from tests.training.helpers import QUICK, chain_dataset
+from tests.training.helpers import QUICK, assert_equal_weights, chain_dataset, weights
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,15 @@ def test_batch_size_auto_is_decided_once_and_kept(dataset, tmp_path):
     first = train(dataset, tmp_path / "run", settings=settings)
     assert first["examples_per_second"] > 0
     assert train(dataset, tmp_path / "run", settings=settings, resume=True) == first
+
+
+def test_a_run_in_bf16_leaves_the_next_one_alone(dataset, tmp_path):
+    settings = {**QUICK, "pretrain_epochs": 0, "finetune_epochs": 1}
+    train(dataset, tmp_path / "first", settings=settings)
+    train(dataset, tmp_path / "half", settings={**settings, "precision": "bf16"})
+    train(dataset, tmp_path / "again", settings=settings)
+    assert_equal_weights(tmp_path / "first", tmp_path / "again")
+    assert any((weights(tmp_path / "half")[n] != w).any() for n, w in weights(tmp_path / "first").items())
 
 
 def test_precisions_that_a_device_lacks_are_refused():
