@@ -4,6 +4,7 @@ Rank 0 writes and talks; the others compute. Without a launcher there is rank 0 
 """
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -45,13 +46,21 @@ def join(device: str) -> None:
 
 
 def leave() -> None:
-    """Part from the other processes; without it they may abort each other on their way out."""
+    """Part from the other processes; without it they may abort each other on their way out.
+
+    Returns in rank 0 only. The others have nothing left to write and end here, without the interpreter's own exit,
+    in which threads of gloo that still run have been seen to abort a process whose work was done.
+    """
     if world_size() > 1:
         from torch import distributed
 
         if distributed.is_initialized():
             distributed.barrier()
             distributed.destroy_process_group()
+        if not is_main():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
 
 def on_main(work: Callable[[], T]) -> T:

@@ -151,8 +151,6 @@ def _run(verb: str, json: bool, dataset: Path, output: Path, **options: Any) -> 
         import genrec.training.train as library
     result = getattr(library, verb)(dataset, output, reporter=reporter, **options)
     leave()
-    if not is_main():
-        return
     if json:
         print_json(result)
     else:
