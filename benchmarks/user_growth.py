@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,28 +16,56 @@ GROWTH = (2e4, 1e6, 1e7)
 DENSE_UP_TO = 1e6
 """Users from which dense gradients and moments no longer fit into a common machine's memory."""
 _SHAPE = {"d_model": 128, "encoder_layers": 2, "decoder_layers": 2, "heads": 4, "ffn_dim": 512}
-_BATCH, _LENGTH, _ITEMS, _CODES = 128, 20, 12_000, 111
+_BATCH, _LENGTH, _ITEMS, _CODES, _STEPS = 128, 20, 12_000, 111, 8
 
 
-def measure_users(users: int, sparse: bool, repeats: int) -> float:
-    """Median seconds of a step: `small`'s shape, 128 examples of other users each time."""
-    codes = [[FIRST_CODE + n // _CODES, FIRST_CODE + _CODES + n % _CODES] for n in range(_ITEMS)]
-    tokens = pad_rows([[], *codes], OWN.pad)
-    scheme = TokenScheme("random", tokens, tokens[:1, :1] + 4, OWN, FIRST_CODE + 2 * _CODES)
-    model = make_model(_SHAPE, scheme, users, max_length=64).train()
-    model.use_sparse_ids(sparse)
-    optimizer = _optimizer(model, sparse)
-    seconds = []
-    for _ in range(4 * repeats + 3):
-        batch = _batch(users)
+def measure_users(counts: Sequence[int], repeats: int) -> list[dict[str, Any]]:
+    """Medians of steps of `small`'s shape, 128 examples of other users each time; models take turns.
+
+    Returns:
+        Per number of users {"users", "sparse": seconds, "growth": ratio to the first number's, "dense": seconds or
+        None}.
+    """
+    sparse = [_Learner(count, sparse=True) for count in counts]
+    dense = [_Learner(count, sparse=False) if count <= DENSE_UP_TO else None for count in counts]
+    learners = [learner for learner in (*sparse, *dense) if learner]
+    rounds = [{learner: learner.seconds(_STEPS) for learner in learners} for _ in range(repeats + 1)][1:]
+    return [
+        {
+            "users": count,
+            "sparse": statistics.median(found[one] for found in rounds),
+            "growth": statistics.median(found[one] / found[sparse[0]] for found in rounds),
+            "dense": statistics.median(found[other] for found in rounds) if other else None,
+        }
+        for count, one, other in zip(counts, sparse, dense, strict=True)
+    ]
+
+
+class _Learner:
+    """A model of so many users and its optimiser."""
+
+    def __init__(self, users: int, sparse: bool) -> None:
+        codes = [[FIRST_CODE + n // _CODES, FIRST_CODE + _CODES + n % _CODES] for n in range(_ITEMS)]
+        tokens = pad_rows([[], *codes], OWN.pad)
+        scheme = TokenScheme("random", tokens, tokens[:1, :1] + 4, OWN, FIRST_CODE + 2 * _CODES)
+        self.users, self.sparse = users, sparse
+        self.model = make_model(_SHAPE, scheme, users, max_length=64).train()
+        self.model.use_sparse_ids(sparse)
+        self.optimizer = _optimizer(self.model, sparse)
+
+    def seconds(self, steps: int) -> float:
+        """Median of some steps."""
+        return statistics.median(self._step() for _ in range(steps))
+
+    def _step(self) -> float:
+        batch = _batch(self.users)
         started = time.perf_counter()
-        model(**batch).loss.backward()
-        if not sparse:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[3:])
+        self.model(**batch).loss.backward()
+        if not self.sparse:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return time.perf_counter() - started
 
 
 def _optimizer(model: Any, sparse: bool) -> torch.optim.Optimizer:

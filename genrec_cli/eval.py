@@ -28,7 +28,7 @@ def evaluate(
     ] = False,
     users: Annotated[int | None, typer.Option(min=1, help="A seeded sample of so many users.")] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="Another run, bundle or popularity; repeatable.")
+        list[str] | None, typer.Option(help="Another run, bundle, popularity or transitions; repeatable.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample of users.")] = 0,
     device: Device = "auto",

@@ -11,6 +11,7 @@ from genrec.data.dataset import load_dataset
 from genrec.data.split import Split
 from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
+from genrec.evaluation.followers import transitions_ranker
 from genrec.evaluation.memory import remember
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Ranker, make_cases, rank_targets
@@ -23,8 +24,8 @@ from genrec.placement import Placement
 from genrec.progress import SILENT, Reporter
 from genrec.scoring import BATCH_USERS
 
-POPULARITY = "popularity"
-REFERENCES = (POPULARITY,)
+POPULARITY, TRANSITIONS = "popularity", "transitions"
+REFERENCES = (POPULARITY, TRANSITIONS)
 """Models that need no training and no folder."""
 
 DEFAULT_KS = (1, 5, 10)
@@ -65,7 +66,7 @@ def evaluate(
         beams: Beams of the search on runs (a bundle has its own); at least the largest cut-off is used.
         exclude_seen: Whether items of the history are no candidates.
         users: Evaluate a seeded sample of so many users; None takes all.
-        against: Further runs, bundles or "popularity", ranked on the same users.
+        against: Further runs, bundles, "popularity" or "transitions", ranked on the same users.
         device: Where to compute: auto, cpu or cuda.
         provider: What runs bundles: auto, tensorrt, cuda or cpu.
         threads: Threads of bundles on the CPU; by default the cores that this process may use.
@@ -162,6 +163,8 @@ def _contestant(
 ) -> Contestant:
     if str(name) == POPULARITY:
         return Contestant(POPULARITY, None, lambda: PopularityRanker(sequences, item_count, k))
+    if str(name) == TRANSITIONS:
+        return Contestant(TRANSITIONS, None, lambda: transitions_ranker(sequences, item_count, k))
     path = Path(name)
     if not path.exists():
         raise GenRecError(f"{path} does not exist; give a run, a bundle or one of: {', '.join(REFERENCES)}")

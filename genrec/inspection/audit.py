@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from genrec.data.followers import count_followers
 from genrec.data.split import train_part
 from genrec.data.tables import Sequences
+from genrec.evaluation.followers import FollowersRanker
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, Ranker, rank_targets
 from genrec.evaluation.rankers import PopularityRanker
-from genrec.inspection.rules import FollowersRanker, NumberingRanker, RepeatRanker, count_followers
+from genrec.inspection.rules import NumberingRanker, RepeatRanker
 from genrec.inspection.statistics import item_counts
 from genrec.progress import Reporter
 

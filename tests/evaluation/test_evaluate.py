@@ -6,7 +6,7 @@ import pytest
 import genrec
 from genrec.data.tables import read_sequences
 from genrec.errors import GenRecError
-from tests.helpers import edit_run, make_dataset, make_run
+from tests.helpers import edit_run, make_dataset, make_run, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,21 @@ def test_data_must_be_the_models(folders):
 def test_against_models_that_do_not_exist_is_refused_before_any_work(folders):
     with pytest.raises(GenRecError, match="popularity"):
         genrec.evaluate(folders[2], against=["popular"])
+
+
+def test_transitions_are_those_of_the_training_part(tmp_path):
+    """In training 1 is followed by 2; what follows it among validation and test items is not looked at."""
+    rows = [[1, 2, 3, 4], [1, 2, 3, 4], [1, 5, 6], [5, 6, 1, 5], [3, 1, 2]]
+    data = tmp_path / "data"
+    write_dataset(data, [f"u{n}" for n in range(5)], [f"i{n}" for n in range(1, 7)], rows)
+    run = make_run(tmp_path / "run", data)
+    (found,) = genrec.evaluate(run, split="valid", against=["transitions"], k=[1, 2, 6])["against"]
+    # 1 -> 2 and 5 -> 6 are all that training holds. Validation: [1, 2] to 3 twice, [1] to 5, [5, 6] to 1, [3] to 1;
+    # lists begin with 2, 2, 2, 6 and (nothing follows 3) with the most popular, 1, which is second for the others.
+    assert found["model"] == "transitions"
+    assert found["metrics"]["HR@1"] == pytest.approx(1 / 5)
+    assert found["metrics"]["HR@2"] == pytest.approx(2 / 5)
+    assert found["metrics"]["HR@6"] == 1.0
 
 
 def test_leaky_indexing_is_marked(folders):

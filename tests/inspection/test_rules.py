@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrec.data.followers import count_followers
 from genrec.data.tables import Sequences
+from genrec.evaluation.followers import FollowersRanker
 from genrec.evaluation.protocol import make_cases
 from genrec.inspection.audit import id_order, id_places, source_numbers
-from genrec.inspection.rules import FollowersRanker, NumberingRanker, RepeatRanker, count_followers
+from genrec.inspection.rules import NumberingRanker, RepeatRanker
 from genrec.inspection.statistics import distinct_pairs, item_counts
 from tests.data.helpers import sequences
 

@@ -1,0 +1,45 @@
+"""Transition counts: which items came right after each item, and how often."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.data.tables import Sequences
+
+MOST_FOLLOWERS = 200
+"""Followers kept of each item, the most frequent: what everybody has is followed by half the catalogue."""
+
+
+@dataclass(frozen=True)
+class Followers:
+    """Which items came right after each item, and how often; the most frequent first."""
+
+    starts: NDArray[np.int64]
+    """int64 [items + 2]: the followers of item i are `items[starts[i] : starts[i + 1]]`."""
+    items: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def count_followers(sequences: Sequences, item_count: int, most: int = MOST_FOLLOWERS) -> Followers:
+    """Count how often each item stands right after each other.
+
+    Args:
+        sequences: Whose neighbours are counted.
+        item_count: Number of items, I.
+        most: How many followers of each item are kept; ties by item index.
+    """
+    base = item_count + 1
+    inner = np.ones(max(len(sequences.items) - 1, 0), bool)
+    ends = sequences.offsets[1:-1] - 1
+    inner[ends[(ends >= 0) & (ends < len(inner))]] = False  # the last item of one user precedes nothing
+    before, after = sequences.items[:-1][inner], sequences.items[1:][inner]
+    pairs, counts = np.unique(before.astype(np.int64) * base + after, return_counts=True)
+    order = np.lexsort((-counts, pairs // base))
+    pairs, counts = pairs[order], counts[order]
+    owners = pairs // base
+    first = np.searchsorted(owners, owners, side="left")
+    kept = np.arange(len(pairs)) - first < most
+    pairs, counts = pairs[kept], counts[kept]
+    starts = np.searchsorted(pairs // base, np.arange(item_count + 2))
+    return Followers(starts.astype(np.int64), pairs % base, counts)
