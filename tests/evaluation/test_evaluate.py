@@ -63,7 +63,7 @@ def test_transitions_are_those_of_the_training_part(tmp_path):
     write_dataset(data, [f"u{n}" for n in range(5)], [f"i{n}" for n in range(1, 7)], rows)
     run = make_run(tmp_path / "run", data)
     (found,) = genrec.evaluate(run, split="valid", against=["transitions"], k=[1, 2, 6])["against"]
-    # 1 -> 2 and 5 -> 6 are all that training holds. Validation: [1, 2] to 3 twice, [1] to 5, [5, 6] to 1, [3] to 1;
+    # Training holds 1 -> 2 and 5 -> 6. Validation: [1, 2] to 3 twice, [1] to 5, [5, 6] to 1, [3] to 1;
     # lists begin with 2, 2, 2, 6 and (nothing follows 3) with the most popular, 1, which is second for the others.
     assert found["model"] == "transitions"
     assert found["metrics"]["HR@1"] == pytest.approx(1 / 5)
