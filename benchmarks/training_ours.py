@@ -15,7 +15,7 @@ from genrec.progress import SILENT
 from genrec.training.arguments import arguments
 from genrec.training.batches import Collator, LengthGroupedBatches
 from genrec.training.build import build
-from genrec.training.examples import FinetuneExamples
+from genrec.training.examples import FinetuneExamples, Ints
 from genrec.training.phase import PhaseTrainer
 
 
@@ -69,6 +69,23 @@ class Timed(PhaseTrainer):
         """None: what is measured is the step."""
 
 
+class FirstBatches(LengthGroupedBatches):
+    """The first batches of an epoch of all examples, in which long ones are as rare as they are in training."""
+
+    def __init__(self, lengths: Ints, batch_size: int, seed: int, count: int) -> None:
+        super().__init__(lengths, batch_size, 0, seed)
+        self.count = count
+
+    @property
+    def steps(self) -> int:
+        """Steps of the shortened epoch."""
+        return min(self.count, super().steps)
+
+    def whole_batches(self, epoch: int) -> list[Ints]:
+        """The examples of each step."""
+        return super().whole_batches(epoch)[: self.count]
+
+
 class OurWay:
     """Finetuning steps on next items, continued where the last call stopped."""
 
@@ -81,7 +98,7 @@ class OurWay:
         self.calls = 0
 
     def measure(self, steps: int, warm: int = 3) -> dict[str, float]:
-        """Speed and shares over the steps of one epoch of a fresh sample.
+        """Speed and shares over the first steps of another epoch each time.
 
         Returns:
             "examples_per_second", "outside": share of a step that is neither model nor data, "data": its share,
@@ -89,7 +106,7 @@ class OurWay:
         """
         self.calls += 1
         size = self.config.step_examples
-        batches = LengthGroupedBatches(self.examples.lengths(), size, (steps + warm) * size, self.calls)
+        batches = FirstBatches(self.examples.lengths(), size, self.calls, steps + warm)
         args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
         with SILENT.task("measure") as task:
             trainer = Timed(self.built.model, self.config, args, batches, self.collator, None, task, None)

@@ -46,6 +46,9 @@ class TrainConfig(BaseModel):
     """Share of examples whose user is shown as unknown, which trains user 0."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Probability mass that the loss spreads over the vocabulary."""
+    item_loss: float = Field(0.0, ge=0)
+    """Weight of an auxiliary loss: the [MASK]'s state must name the item by the item-ID table. It costs a product
+    with the whole table, and teaches the encoder several times faster than the tokens alone."""
     max_length: int = Field(128, ge=8, le=16384)
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
     encoder_merge: Literal["none", "item"] = "none"

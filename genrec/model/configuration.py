@@ -18,6 +18,8 @@ class GenRecConfig(BartConfig):
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients.
+        item_loss: Weight of the auxiliary loss, in which [MASK]'s state names the item by the item-ID table.
+        mask_token: The token of [MASK]; only that loss needs it.
         kwargs: Everything that `transformers.BartConfig` takes.
     """
 
@@ -32,6 +34,8 @@ class GenRecConfig(BartConfig):
         merged_tokens: int = 0,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
+        item_loss: float = 0.0,
+        mask_token: int = -1,
         **kwargs: Any,
     ) -> None:
         self.user_count = user_count
@@ -41,6 +45,8 @@ class GenRecConfig(BartConfig):
         self.merged_tokens = merged_tokens
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
+        self.item_loss = item_loss
+        self.mask_token = mask_token
         super().__init__(**kwargs)
 
     @property

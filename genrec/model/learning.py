@@ -65,7 +65,7 @@ def learn(
     embedded: Tensor,
     attention_mask: Tensor,
     decoder_input_ids: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Encode and decode in training mode.
 
     Args:
@@ -75,7 +75,7 @@ def learn(
         decoder_input_ids: int64 [batch, steps].
 
     Returns:
-        logits [batch, steps, vocabulary].
+        The encoder's states [batch, length, d_model] and logits [batch, steps, vocabulary].
     """
     encoder, decoder = model.model.encoder, model.model.decoder
     share = model.config.dropout
@@ -87,7 +87,7 @@ def learn(
     hidden = _begin(decoder, decoder.embed_tokens(decoder_input_ids), share)
     for layer in decoder.layers:
         hidden = _decoder_layer(layer, hidden, states, padding, share)
-    return model.lm_head(hidden) + model.final_logits_bias
+    return states, model.lm_head(hidden) + model.final_logits_bias
 
 
 def _begin(part: BartDecoder, embedded: Tensor, share: float) -> Tensor:

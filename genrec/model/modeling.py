@@ -87,6 +87,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     def __init__(self, config: GenRecConfig) -> None:
         super().__init__(config)
         self.model = GenRecModel(config)
+        self._unseen: Tensor | None = None
         self.post_init()
 
     def forward(
@@ -106,6 +107,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         return_dict: bool | None = None,
         cache_position: Tensor | None = None,
         num_items_in_batch: Tensor | None = None,
+        target_items: Tensor | None = None,
     ) -> Seq2SeqLMOutput:
         """Run encoder and decoder.
 
@@ -116,15 +118,18 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             labels: int64 [batch, steps] tokens of the masked item; `IGNORED` (-100) on padding.
             num_items_in_batch: Labels of the whole step, of which this batch may be a part: the loss is divided by
                 it in place of the batch's own number.
+            target_items: int64 [batch] the masked item, 0 in a row that teaches nothing; with `config.item_loss`
+                and in training only.
 
         Returns:
             logits [batch, steps, vocabulary], and where `labels` are given the mean cross-entropy over the
-            positions that are not ignored.
+            positions that are not ignored; in training `config.item_loss` times that of `item_logits` is added, as
+            if the item were one more token.
         """
         inputs = (input_ids, attention_mask, user_ids, item_ids)
         given = all(tensor is not None for tensor in inputs)
         if self.training and self.joined and labels is not None and given:
-            return self._learn(*inputs, labels, num_items_in_batch)
+            return self._learn(*inputs, labels, num_items_in_batch, target_items)
         if encoder_outputs is None:
             encoder_outputs = self.model.encoder(
                 input_ids=input_ids, attention_mask=attention_mask, user_ids=user_ids, item_ids=item_ids
@@ -148,7 +153,11 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         )
         if labels is None:
             return output
-        return Seq2SeqLMOutput(**{**output, "loss": self._loss(output.logits, labels, num_items_in_batch)})
+        loss = self._loss(output.logits, labels, num_items_in_batch)
+        if self.training:
+            states = output.encoder_last_hidden_state
+            loss = loss + self._item_loss(input_ids, states, labels, num_items_in_batch, target_items)
+        return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     def _learn(
         self,
@@ -158,13 +167,16 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         item_ids: Any,
         labels: Tensor,
         count: Tensor | None,
+        target_items: Tensor | None,
     ) -> Seq2SeqLMOutput:
         """The same by the pass that training uses; all inputs are tensors."""
         encoder, config = self.model.encoder, self.config
         embedded = encoder.embed(input_ids) + encoder.user_embedding(user_ids) + encoder.item_embedding(item_ids)
         shifted = shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
-        logits = learn(self, embedded, attention_mask, shifted)
-        return Seq2SeqLMOutput(loss=self._loss(logits, labels, count), logits=logits)
+        states, logits = learn(self, embedded, attention_mask, shifted)
+        loss = self._loss(logits, labels, count)
+        loss = loss + self._item_loss(input_ids, states, labels, count, target_items)
+        return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
         """Cross-entropy over the labels, divided by `count` or their own number."""
@@ -176,6 +188,33 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             reduction="mean" if count is None else "sum",
         )
         return loss if count is None else loss / count
+
+    def item_logits(self, input_ids: Tensor, states: Tensor) -> Tensor:
+        """What [MASK]'s state says about each item by the item-ID table: [batch, items + 1].
+
+        Items that training never shows have -inf, so that their rows stay zero.
+
+        Args:
+            input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
+            states: [batch, length, d_model] of the encoder.
+        """
+        table = self.model.encoder.item_embedding.weight
+        if self._unseen is None or self._unseen.device != table.device:
+            self._unseen = torch.zeros_like(table[:, 0]).masked_fill_((table == 0).all(1), -torch.inf).detach()
+        first = input_ids[..., 0] if input_ids.dim() == 3 else input_ids
+        place = (first == self.config.mask_token).long().argmax(1)
+        masked = states[torch.arange(len(place), device=place.device), place]
+        return functional.linear(masked, table, self._unseen)
+
+    def _item_loss(
+        self, input_ids: Any, states: Any, labels: Tensor, count: Tensor | None, target_items: Tensor | None
+    ) -> Tensor | float:
+        """The auxiliary loss, divided as the other."""
+        if not self.config.item_loss or target_items is None:
+            return 0.0
+        logits = self.item_logits(input_ids, states).float()
+        loss = functional.cross_entropy(logits, target_items, ignore_index=0, reduction="sum")
+        return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
     def use_sparse_ids(self, sparse: bool) -> None:
         """Choose whether the ID tables have sparse gradients."""

@@ -135,6 +135,7 @@ class Collator:
         return {
             **{name: values[:, :width] for name, values in inputs._asdict().items()},
             "labels": torch.where(labels == self.scheme.special.pad, IGNORED, labels),
+            "target_items": torch.from_numpy(np.where(filler, 0, targets)),
         }
 
 

@@ -110,6 +110,8 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "user_count": dataset.user_count,
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
+        "item_loss": config.item_loss,
+        "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,
         "user_buckets": config.user_buckets,

@@ -166,7 +166,7 @@ class PhaseTrainer(Trainer):
         """A part of a step; its loss must be a number."""
         if self.lanes and self.lanes.fit(inputs):
             model.train()
-            loss = self.lanes(lambda half: self._learn(model, half, count), inputs)
+            loss = self.lanes(lambda pieces: self._learn(model, pieces, count), inputs)
         else:
             loss = super().training_step(model, inputs, count).detach()
         self.epoch_loss = self.epoch_loss + loss.double()
@@ -177,9 +177,11 @@ class PhaseTrainer(Trainer):
             self.steps_done += 1
         return loss
 
-    def _learn(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None) -> Tensor:
+    def _learn(self, model: Any, pieces: list[dict[str, Tensor]], count: Tensor | None) -> Tensor:
+        """One backward pass over all pieces, so that their gradients are always summed in the same order."""
         with self.compute_loss_context_manager():
-            loss = self.compute_loss(model, inputs, num_items_in_batch=count)
+            losses = [self.compute_loss(model, piece, num_items_in_batch=count) for piece in pieces]
+        loss = torch.stack(losses).sum()
         loss.backward()
         return loss.detach()
 

@@ -4,9 +4,11 @@ import time
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genrec.model.learning import dropout, seeded
-from genrec.training.lanes import Lanes
+from genrec.training.lanes import Lanes, pieces
 from tests.helpers import make_model, text_like_scheme
 
 SCHEME = text_like_scheme()
@@ -46,20 +48,23 @@ def model():
 
 
 def learner(model, count):
-    def learn(inputs):
-        loss = model(**inputs, num_items_in_batch=count).loss
+    def learn(pieces):
+        loss = sum(model(**piece, num_items_in_batch=count).loss for piece in pieces)
         loss.backward()
         return loss.detach()
 
     return learn
 
 
-def test_two_halves_have_the_gradient_of_the_whole(lanes, model):
+@pytest.mark.parametrize("saved", [1, 128])
+def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, saved):
+    """Cut into many pieces or into none."""
+    monkeypatch.setattr("genrec.training.lanes._LEAST_SAVED", saved)
     inputs = batch(21)
     count = torch.tensor(63)
     learn = learner(model, count)
     loss, found = gradients(model, lambda: lanes(learn, inputs))
-    wanted_loss, wanted = gradients(model, lambda: learn(inputs))
+    wanted_loss, wanted = gradients(model, lambda: learn([inputs]))
     assert loss == pytest.approx(wanted_loss, rel=1e-6)
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, msg=name, atol=1e-6, rtol=1e-4)
@@ -71,10 +76,10 @@ def test_it_matters_not_which_half_is_first(lanes, model, late):
     model.config.dropout = 0.3
     inputs, learn = batch(20), learner(model, torch.tensor(60))
 
-    def slow(half):
-        if len(half["labels"]) and (half["labels"][0] == inputs["labels"][late]).all():
+    def slow(pieces):
+        if any((row == inputs["labels"][late]).all() for piece in pieces for row in piece["labels"]):
             time.sleep(0.05)
-        return learn(half)
+        return learn(pieces)
 
     torch.manual_seed(3)
     _, wanted = gradients(model, lambda: lanes(learn, inputs))
@@ -84,6 +89,21 @@ def test_it_matters_not_which_half_is_first(lanes, model, late):
     torch.manual_seed(4)
     _, other = gradients(model, lambda: lanes(learn, inputs))
     assert any(not torch.equal(wanted[name], other[name]) for name in wanted)
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=70))
+def test_pieces_hold_every_row_once_and_save_padding(lengths):
+    lengths = torch.tensor(sorted(lengths))
+    found = pieces(torch.arange(len(lengths)), lengths)
+    assert torch.cat(found).tolist() == list(range(len(lengths)))
+    padded = [len(part) * int(lengths[part].max()) for part in found]
+    whole = len(lengths) * int(lengths.max())
+    assert whole - sum(padded) >= 128 * (len(found) - 1)
+
+
+def test_a_long_example_does_not_lengthen_the_others():
+    lengths = torch.tensor([5] * 30 + [100])
+    assert [len(part) for part in pieces(torch.arange(31), lengths)] == [30, 1]
 
 
 def test_the_joined_pass_is_hugging_faces(model):
@@ -100,9 +120,9 @@ def test_the_joined_pass_is_hugging_faces(model):
                 [inputs["input_ids"]] * 2 + [inputs["labels"][:, :1].expand(-1, 11)], 2
             )
         learn = learner(model, None)
-        loss, found = gradients(model, lambda: learn(inputs))  # noqa: B023
+        loss, found = gradients(model, lambda: learn([inputs]))  # noqa: B023
         model.joined = False
-        wanted_loss, wanted = gradients(model, lambda: learn(inputs))  # noqa: B023
+        wanted_loss, wanted = gradients(model, lambda: learn([inputs]))  # noqa: B023
         assert loss == pytest.approx(wanted_loss, rel=1e-6)
         for name, gradient in wanted.items():
             torch.testing.assert_close(found[name], gradient, msg=name, atol=2e-6, rtol=1e-4)
