@@ -57,6 +57,9 @@ class TrainConfig(BaseModel):
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
     """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users."""
+    prior: Literal["none", "transitions"] = "none"
+    """What is mixed with the model's distribution: `transitions` counts what followed each item in training; the
+    weight is chosen by validation, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     epoch_examples: int = Field(0, ge=0)

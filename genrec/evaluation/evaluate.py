@@ -181,7 +181,7 @@ def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
     from genrec.model.checkpoint import load_run
 
     run = load_run(path, choose_device(device))
-    return ScorerRanker(TorchScorer(run.model, run.scheme, beams), k)
+    return ScorerRanker(TorchScorer(run.model, run.scheme, beams, run.prior), k)
 
 
 def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:

@@ -24,6 +24,7 @@ from genrec.training.examples import Examples, FinetuneExamples, PretrainExample
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
 from genrec.training.phase import PhaseTrainer
+from genrec.training.prior import choose_prior
 from genrec.training.tracking import EVENTS
 from genrec.training.validation import Validation
 
@@ -69,6 +70,9 @@ class Session:
         self.built.model.to(self.device).eval()
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
+        prior = {}
+        if self.config.prior != "none" and self.validation.possible:
+            prior = {"prior": choose_prior(self.folder, self.validation, self.device)}
         seconds = sum(facts["seconds"] for facts in done.values())
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
@@ -77,6 +81,7 @@ class Session:
             "best": best,
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
+            **prior,
         }
         ranks.on_main(lambda: self._write(result))
         return result
