@@ -7,12 +7,15 @@ Where the examples of a half differ much in length, it is cut into pieces that e
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from genrec import ranks
+from genrec.config import TrainConfig
 from genrec.model.inputs import EncoderInputs
 from genrec.model.learning import seeded
 
@@ -47,18 +50,14 @@ class Lanes:
     """Runs halves of a batch.
 
     Args:
-        threads: Of torch, to be shared out.
+        threads: Of torch, to be shared out; with one there are no halves, but pieces.
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads, self.each = threads, max(1, threads // LANES)
+        self.count = min(LANES, threads)
+        self.threads, self.each = threads, threads // self.count
         _share_one_heap()
-        self.pool = ThreadPoolExecutor(LANES, "lane", lambda: torch.set_num_threads(self.each))
-
-    @staticmethod
-    def pay(width: int, device: torch.device) -> bool:
-        """Whether halves side by side are quicker than a whole batch."""
-        return device.type == "cpu" and torch.get_num_threads() >= LANES and width >= _LEAST_WIDTH
+        self.pool = ThreadPoolExecutor(self.count, "lane", lambda: torch.set_num_threads(self.each))
 
     @staticmethod
     def fit(inputs: Inputs) -> bool:
@@ -67,24 +66,49 @@ class Lanes:
 
     def __call__(self, learn: Callable[[list[Inputs]], Tensor], inputs: Inputs) -> Tensor:
         """Let `learn`, which adds the gradients of all pieces at once, have every half; the sum of its losses."""
-        seeds = torch.randint(2**62, (LANES,)).tolist()
+        seeds = torch.randint(2**62, (self.count,)).tolist()
         lengths = inputs["attention_mask"].sum(1)
         order = lengths.argsort(stable=True)
 
         def half(lane: int) -> Tensor:
-            rows = order[lane::LANES]
+            rows = order[lane :: self.count]
             with seeded(seeds[lane]):
                 return learn([_piece(inputs, part, lengths) for part in pieces(rows, lengths)])
 
         torch.set_num_threads(self.each)
         try:
-            return torch.stack(list(self.pool.map(half, range(LANES)))).sum()
+            return torch.stack(list(self.pool.map(half, range(self.count)))).sum()
         finally:
             torch.set_num_threads(self.threads)
 
     def close(self) -> None:
         """End the threads."""
         self.pool.shutdown()
+
+
+@contextmanager
+def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator[Lanes | None]:
+    """Lanes where they are quicker than a whole batch, else None; their threads end with the block.
+
+    Args:
+        config: The run's settings.
+        width: Of the model.
+        device: Where it learns.
+    """
+    alone = ranks.world_size() == config.gradient_accumulation == 1
+    if not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
+        yield None
+        return
+    lanes = Lanes(torch.get_num_threads())
+    try:
+        yield lanes
+    finally:
+        lanes.close()
+
+
+def joins(config: TrainConfig) -> bool:
+    """Whether the pass of `genrec.model.learning` is taken: the settings else look into Hugging Face's layers."""
+    return not (config.gradient_checkpointing or config.torch_compile)
 
 
 def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:

@@ -27,7 +27,7 @@ from genrec.training.checkpoints import (
 )
 from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epochs_since_best
-from genrec.training.lanes import Lanes
+from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows
 
 Validate = Callable[[], dict[str, float]]
@@ -53,6 +53,7 @@ class PhaseTrainer(Trainer):
         validate: Metrics of the model as it is; None trains without.
         task: Shows the steps.
         save_every: Seconds between checkpoints, besides those after each epoch.
+        lanes: Computes halves of a batch side by side; None computes it whole.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class PhaseTrainer(Trainer):
         validate: Validate | None,
         task: Task,
         save_every: float | None,
+        lanes: Lanes | None = None,
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
         callbacks = [self.progress, self.saving, *([StopEarly(config.patience)] if validate else [])]
@@ -88,11 +90,8 @@ class PhaseTrainer(Trainer):
         self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
-        plain = not (config.gradient_checkpointing or config.torch_compile or self.is_fsdp_enabled)
-        model.joined = plain  # those three look into Hugging Face's layers
-        alone = plain and ranks.world_size() == config.gradient_accumulation == 1
-        pays = alone and Lanes.pay(model.config.d_model, args.device)
-        self.lanes = Lanes(torch.get_num_threads()) if pays else None
+        model.joined = joins(config) and not self.is_fsdp_enabled
+        self.lanes = lanes
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None
         self.remove_callback(PrinterCallback)
@@ -114,8 +113,6 @@ class PhaseTrainer(Trainer):
             raise GenRecError(self._explain(found)) from found
         finally:
             self.saving.release()
-            if self.lanes:
-                self.lanes.close()
 
     def _was_over(self, checkpoint: Path) -> bool:
         """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""

@@ -23,6 +23,7 @@ from genrec.training.estimate import Rehearsal
 from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
+from genrec.training.lanes import Lanes, lanes_for
 from genrec.training.phase import PhaseTrainer
 from genrec.training.prior import choose_prior
 from genrec.training.tracking import EVENTS
@@ -103,14 +104,15 @@ class Session:
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
-        with explain_memory(self.config):
+        width = self.built.model.config.d_model
+        with explain_memory(self.config), lanes_for(self.config, width, self.device) as lanes:
             if checkpoint is None:
-                self._tell_estimate(phase, batches, collator)
+                self._tell_estimate(phase, batches, collator, lanes)
             started = time.perf_counter()
             with self.reporter.task(phase, batches.steps * epochs) as task:
                 model = self.built.model
                 trainer = PhaseTrainer(
-                    model, self.config, args, batches, collator, validate, task, self.save_every
+                    model, self.config, args, batches, collator, validate, task, self.save_every, lanes
                 )
                 trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
@@ -137,9 +139,11 @@ class Session:
             return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
         return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
 
-    def _rehearsal(self, batches: LengthGroupedBatches, collator: Collator) -> Rehearsal:
+    def _rehearsal(
+        self, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None = None
+    ) -> Rehearsal:
         precision = choose_precision(self.config.precision, self.device)
-        return Rehearsal(self.built.model.to(self.device), collator, batches, precision)
+        return Rehearsal(self.built.model.to(self.device), collator, batches, precision, lanes)
 
     def _decide_batch_size(self, phase: str) -> None:
         """Find the largest batch that fits, once for the run: resuming takes the same."""
@@ -152,9 +156,11 @@ class Session:
         self.reporter.info(f"batch_size=auto takes {size}")
         self.config = self.config.model_copy(update={"batch_size": size})
 
-    def _tell_estimate(self, phase: str, batches: LengthGroupedBatches, collator: Collator) -> None:
+    def _tell_estimate(
+        self, phase: str, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None
+    ) -> None:
         """Say what a phase will take; notice a disk that is too small."""
-        rehearsal = self._rehearsal(batches, collator)
+        rehearsal = self._rehearsal(batches, collator, lanes)
         check_space(self.folder, rehearsal.parameters)
         found = rehearsal.estimate()
         epochs, steps = self._epochs(phase), batches.steps
