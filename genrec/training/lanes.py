@@ -34,9 +34,6 @@ _LEAST_SAVED = 128
 _M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 
-PADDED = EncoderInputs._fields
-"""The inputs whose rows are filled up to the longest."""
-
 Inputs = dict[str, Tensor]
 
 
@@ -126,5 +123,10 @@ def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:
 def _piece(inputs: Inputs, rows: Tensor, lengths: Tensor) -> Inputs:
     """Some rows of a batch, as long as the longest of them."""
     longest = int(lengths[rows[-1]])
-    cut = {name: values[rows] for name, values in inputs.items()}
-    return {name: values[:, :longest] if name in PADDED else values for name, values in cut.items()}
+    widths = dict.fromkeys(EncoderInputs._fields, longest)
+    if inputs["labels"].dim() == 3:  # a label for each item, of which the input leaves the last out
+        widths |= {"labels": longest - 1, "target_items": longest - 1}
+    return {
+        name: values[rows][:, : widths[name]] if name in widths else values[rows]
+        for name, values in inputs.items()
+    }

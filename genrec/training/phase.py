@@ -243,7 +243,7 @@ class PhaseTrainer(Trainer):
     def _explain(self, found: NotFiniteError) -> str:
         epoch, number = divmod(found.step, self.batches.steps)
         examples = self.batches.whole_batches(epoch)[number]
-        users = sorted(set(self.data_collator.examples.rows(examples, epoch).users.tolist()))
+        users = sorted(set((self.data_collator.examples.owners[examples] + 1).tolist()))
         named = ", ".join(map(str, users[:5])) + (", ..." if len(users) > 5 else "")
         return (
             f"the loss became {found.loss} at step {found.step + 1} (epoch {epoch + 1}, batch {number + 1} of "

@@ -16,11 +16,11 @@ from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
 from genrec.progress import Reporter, describe_time
 from genrec.training.arguments import arguments, choose_precision
-from genrec.training.batches import Collator, LengthGroupedBatches, Share
+from genrec.training.batches import Collator, LengthGroupedBatches, PrefixCollator, Share
 from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
-from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
+from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
 from genrec.training.lanes import Lanes, lanes_for
@@ -123,7 +123,7 @@ class Session:
             "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
             "seconds": seconds,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": trainer.steps_done * self.config.step_examples,
+            "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
         }
 
     def _batches(self, phase: str) -> tuple[LengthGroupedBatches, Collator]:
@@ -131,12 +131,15 @@ class Session:
         share = Share(ranks.rank(), ranks.world_size(), config.gradient_accumulation)
         size = 1 if config.batch_size == "auto" else config.step_examples
         batches = LengthGroupedBatches(examples.lengths(), size, config.epoch_examples, config.seed, share)
-        return batches, Collator(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
+        make = PrefixCollator if isinstance(examples, PrefixWindows) else Collator
+        return batches, make(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
 
-    def _examples(self, phase: str) -> Examples:
+    def _examples(self, phase: str) -> Any:
         mask, most = self.builder.mask_item, self.builder.max_items
         if phase == PRETRAIN:
             return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
+        if self.config.learns_prefixes:
+            return PrefixWindows(self.train_sequences, most)
         return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
 
     def _rehearsal(
