@@ -18,7 +18,7 @@ from genrec.data.tables import Sequences, read_sequences
 from genrec.decoding.prior import MOST, TransitionPrior
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
-from genrec.folders import RUN, require_kind
+from genrec.folders import RUN, prior_weight, require_kind
 from genrec.ids import (
     CONFIG_FILE,
     EVALUATIONS_FILE,
@@ -112,7 +112,7 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
         raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
     verify_files(path, files)
     scheme = load_scheme(path)
-    prior = load_prior(path, scheme.item_count, weight) if (weight := _prior_weight(info)) else None
+    prior = load_prior(path, scheme.item_count, weight) if (weight := prior_weight(info)) else None
     model = load_model(path).to(device).eval()
     return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
 
@@ -124,10 +124,6 @@ def load_prior(path: Path, item_count: int, weight: float) -> TransitionPrior:
         GenRecError: The counts are missing or damaged.
     """
     return TransitionPrior(load_followers(path / TRANSITIONS_FILE, item_count), weight)
-
-
-def _prior_weight(info: dict[str, Any]) -> float:
-    return ((info.get("result") or {}).get("prior") or {}).get("weight", 0.0)
 
 
 def load_model(path: Path) -> GenRecForConditionalGeneration:

@@ -33,6 +33,15 @@ def test_validation_trusts_the_counts_more_than_a_weak_model(folders):
     assert load_run(run).prior.weight == result["prior"]["weight"]
 
 
+def test_the_model_alone_stands_beside_it(folders):
+    _, run, _ = folders
+    result = genrec.evaluate(run, exclude_seen=True, against=["transitions"])
+    transitions, alone = result["against"]
+    assert (transitions["model"], alone["model"]) == ("transitions", f"{run}, model alone")
+    assert alone["metrics"]["HR@1"] < 0.5 < result["metrics"]["HR@1"]
+    assert alone["difference"]["HR@1"]["low"] > 0
+
+
 def test_the_counts_are_those_of_the_training_part(folders):
     dataset, run, _ = folders
     data = load_dataset(dataset)
