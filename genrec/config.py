@@ -14,7 +14,7 @@ from genrec.errors import GenRecError
 
 PRESETS = ("bart-base", "base", "small", "tiny")
 DEFAULT_PRESET = "small"
-Indexing = Literal["text", "random", "sequential", "collaborative", "leaky-sequential"]
+Indexing = Literal["text", "random", "sequential", "collaborative", "semantic", "hybrid", "leaky-sequential"]
 
 
 class TrainConfig(BaseModel):
@@ -28,6 +28,9 @@ class TrainConfig(BaseModel):
     """The rule that gives each item its tokens."""
     item_depth: int = Field(0, ge=0, le=8)
     """Tokens of an item, for rules other than `text`; 0 chooses by the size of the catalogue."""
+    text_encoder: str | None = None
+    """sentence-transformers model that reads titles and attributes for `semantic` and `hybrid`: a local folder or
+    a hub name; None takes TF-IDF."""
     weights: str | None = None
     """Pretrained BART to start from: a hub name or a local folder; None starts from scratch."""
     d_model: int | None = Field(None, ge=8)
@@ -128,6 +131,8 @@ class TrainConfig(BaseModel):
                 faults.append(f"d_model {self.d_model} must be a multiple of heads {self.heads}")
             if self.indexing == "text":
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
+        if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
+            faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
             faults.append("pretrain_epochs and finetune_epochs are both 0: nothing to train")
         if faults:
@@ -142,6 +147,7 @@ STRUCTURE = (
     "preset",
     "indexing",
     "item_depth",
+    "text_encoder",
     "weights",
     "max_length",
     "encoder_merge",

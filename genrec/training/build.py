@@ -1,5 +1,6 @@
 """A model and its tokens before training: from scratch, or from pretrained BART."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from genrec.config import SHAPE, TrainConfig
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
 from genrec.errors import GenRecError
+from genrec.indexing.evidence import read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.checkpoint import quiet_libraries
@@ -100,8 +102,16 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
 
 def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> TokenScheme:
     if config.indexing == TEXT:
-        return text_scheme(dataset.sequences, dataset.user_count, dataset.item_count, config.seed, tokenizer)
-    return own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
+        return text_scheme(dataset.user_count, dataset.item_count, config.seed, tokenizer)
+    return own_scheme(
+        dataset.sequences,
+        dataset.item_count,
+        config.indexing,
+        config.seed,
+        config.item_depth,
+        describe=partial(read_descriptions, dataset.path),
+        text_encoder=config.text_encoder,
+    )
 
 
 def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
