@@ -93,6 +93,8 @@ class Rehearsal:
             seconds = (time.perf_counter() - started) / timed if timed else 0.0
         parts = self.batches.share.parts
         at_once = -(-self.batches.batch_size // (self.batches.share.processes * parts))
+        if self.lanes:
+            at_once = min(at_once, self.lanes.most_examples(self._inputs(self.longest[:1])["input_ids"].shape[1]))
         held = self._held()
         return Estimate(seconds * parts, held + self._step_bytes(at_once), held + self._free())
 
@@ -146,17 +148,12 @@ class Rehearsal:
     def _learn(self, batch: list[Place]) -> None:
         inputs = self._inputs(batch)
         if self.lanes and self.lanes.fit(inputs):
-            self.lanes(self._backward, inputs)
+            self.lanes(self._loss, inputs, list(self.model.parameters()))
         else:
-            self._backward([inputs])
+            self._loss(inputs).backward()
         self.model.zero_grad(set_to_none=True)
         if self.model.device.type == "cuda":
             torch.cuda.synchronize()
-
-    def _backward(self, pieces: list[Inputs]) -> Tensor:
-        loss = torch.stack([self._loss(piece) for piece in pieces]).sum()
-        loss.backward()
-        return loss.detach()
 
     def _inputs(self, batch: list[Place]) -> Inputs:
         return {name: values.to(self.model.device) for name, values in self.collator(batch).items()}

@@ -7,7 +7,7 @@ Where the examples of a half differ much in length, it is cut into pieces that e
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -30,6 +30,9 @@ _LEAST_ROWS = 16
 
 _LEAST_SAVED = 128
 """Positions of padding that another piece must save; its operations cost about half as much to start."""
+
+MOST_POSITIONS = 4096
+"""Of a piece, which bounds the memory that long examples need."""
 
 _M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
@@ -61,26 +64,69 @@ class Lanes:
         """Whether a batch is large enough."""
         return len(inputs["labels"]) >= _LEAST_ROWS
 
-    def __call__(self, learn: Callable[[list[Inputs]], Tensor], inputs: Inputs) -> Tensor:
-        """Let `learn`, which adds the gradients of all pieces at once, have every half; the sum of its losses."""
+    def __call__(self, loss_of: Callable[[Inputs], Tensor], inputs: Inputs, weights: Sequence[Tensor]) -> Tensor:
+        """Add the gradients of a batch; the sum of its losses.
+
+        Args:
+            loss_of: The loss of some rows, of which that of the batch is the sum.
+            inputs: The batch.
+            weights: Whatever learns.
+        """
         seeds = torch.randint(2**62, (self.count,)).tolist()
         lengths = inputs["attention_mask"].sum(1)
         order = lengths.argsort(stable=True)
+        parts = [pieces(order[lane :: self.count], lengths) for lane in range(self.count)]
+        whole = all(len(part) == 1 for part in parts)
 
-        def half(lane: int) -> Tensor:
-            rows = order[lane :: self.count]
+        def half(lane: int) -> tuple[Tensor, list[Tensor | None]]:
             with seeded(seeds[lane]):
-                return learn([_piece(inputs, part, lengths) for part in pieces(rows, lengths)])
+                rows = (_piece(inputs, part, lengths) for part in parts[lane])
+                return _learn(loss_of, next(rows)) if whole else _sum_up(loss_of, rows, weights)
 
         torch.set_num_threads(self.each)
         try:
-            return torch.stack(list(self.pool.map(half, range(self.count)))).sum()
+            found = list(self.pool.map(half, range(self.count)))
         finally:
             torch.set_num_threads(self.threads)
+        for _, gradients in found:
+            for weight, gradient in zip(weights, gradients, strict=False):
+                weight.grad = _added(weight.grad, gradient)
+        return torch.stack([loss for loss, _ in found]).sum()
+
+    def most_examples(self, length: int) -> int:
+        """How many examples of a length are computed at once, at most."""
+        return self.count * max(1, MOST_POSITIONS // length)
 
     def close(self) -> None:
         """End the threads."""
         self.pool.shutdown()
+
+
+def _learn(loss_of: Callable[[Inputs], Tensor], rows: Inputs) -> tuple[Tensor, list[Tensor | None]]:
+    """Add the gradients where they belong: whichever half is first, a sum of two is the same."""
+    loss = loss_of(rows)
+    loss.backward()
+    return loss.detach(), []
+
+
+def _sum_up(
+    loss_of: Callable[[Inputs], Tensor], rows: Iterable[Inputs], weights: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor | None]]:
+    """Losses and gradients of a half, piece by piece: a sum of three depends on the order."""
+    losses: list[Tensor] = []
+    gradients: list[Tensor | None] = [None] * len(weights)
+    for piece in rows:
+        loss = loss_of(piece)
+        found = torch.autograd.grad(loss, weights, allow_unused=True)
+        gradients = [_added(total, gradient) for total, gradient in zip(gradients, found, strict=True)]
+        losses.append(loss.detach())
+    return torch.stack(losses).sum(), gradients
+
+
+def _added(total: Tensor | None, gradient: Tensor | None) -> Tensor | None:
+    if total is None or gradient is None:
+        return gradient if total is None else total
+    return total + gradient if total.is_sparse or gradient.is_sparse else total.add_(gradient)
 
 
 @contextmanager
@@ -109,14 +155,16 @@ def joins(config: TrainConfig) -> bool:
 
 
 def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:
-    """Cut rows (int64 [n], by ascending length) where that saves most padding, again and again."""
+    """Cut rows (int64 [n], by ascending length) where that saves most padding, and into what memory bears."""
     sizes = lengths[rows]
     if len(rows) < 2:
         return [rows]
     saved = (sizes[-1] - sizes[:-1]) * torch.arange(1, len(rows))
     best = int(saved.argmax())
     if saved[best] < _LEAST_SAVED:
-        return [rows]
+        if len(rows) * int(sizes[-1]) <= MOST_POSITIONS:
+            return [rows]
+        best = len(rows) // 2 - 1
     return [*pieces(rows[: best + 1], lengths), *pieces(rows[best + 1 :], lengths)]
 
 

@@ -163,7 +163,8 @@ class PhaseTrainer(Trainer):
         """A part of a step; its loss must be a number."""
         if self.lanes and self.lanes.fit(inputs):
             model.train()
-            loss = self.lanes(lambda pieces: self._learn(model, pieces, count), inputs)
+            weights = [weight for weight in model.parameters() if weight.requires_grad]
+            loss = self.lanes(lambda rows: self._loss(model, rows, count), inputs, weights)
         else:
             loss = super().training_step(model, inputs, count).detach()
         self.epoch_loss = self.epoch_loss + loss.double()
@@ -174,13 +175,9 @@ class PhaseTrainer(Trainer):
             self.steps_done += 1
         return loss
 
-    def _learn(self, model: Any, pieces: list[dict[str, Tensor]], count: Tensor | None) -> Tensor:
-        """One backward pass over all pieces, so that their gradients are always summed in the same order."""
+    def _loss(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None) -> Tensor:
         with self.compute_loss_context_manager():
-            losses = [self.compute_loss(model, piece, num_items_in_batch=count) for piece in pieces]
-        loss = torch.stack(losses).sum()
-        loss.backward()
-        return loss.detach()
+            return self.compute_loss(model, inputs, num_items_in_batch=count)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: Trainer's count walks through all weights in each step."""
