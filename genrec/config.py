@@ -56,10 +56,16 @@ class TrainConfig(BaseModel):
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
     encoder_merge: Literal["none", "item"] = "none"
     """`none` gives the encoder a position per token, `item` one per item, where its tokens are summed."""
+    encoder_attention: Literal["both", "causal"] = "both"
+    """`both` lets a position see all others, `causal` only itself and those before; then, with
+    `encoder_merge=item` and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
     """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users."""
+    prior: Literal["none", "transitions"] = "none"
+    """What is mixed with the model's distribution: `transitions` counts what followed each item in training; the
+    weight is chosen by validation, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     epoch_examples: int = Field(0, ge=0)
@@ -106,6 +112,13 @@ class TrainConfig(BaseModel):
         """
         return int(self.batch_size)
 
+    @property
+    def learns_prefixes(self) -> bool:
+        """Whether finetuning learns all prefixes of a sequence in one pass; needs the pass of our own."""
+        one_pass = not (self.gradient_checkpointing or self.torch_compile)
+        causal = self.encoder_attention == "causal" and self.encoder_merge == "item" and self.prefixes == "all"
+        return one_pass and causal and self.indexing != "text"
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
         faults = []
@@ -138,6 +151,7 @@ STRUCTURE = (
     "weights",
     "max_length",
     "encoder_merge",
+    "encoder_attention",
     "user_buckets",
     *SHAPE,
 )

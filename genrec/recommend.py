@@ -61,7 +61,7 @@ def load(
         from genrec.model.checkpoint import load_run
 
         run = load_run(path, choose_device(device))
-        scorer, info = TorchScorer(run.model, run.scheme), run.info
+        scorer, info = TorchScorer(run.model, run.scheme, prior=run.prior), run.info
         counts = (run.model.config.user_count, run.model.config.item_count)
     catalogue = Catalogue(path)
     histories = Histories(catalogue, *counts) if data is None else extended(data, path, info, counts)

@@ -25,8 +25,8 @@ def find_runs(folder: str | Path) -> list[dict[str, Any]]:
 
     Returns:
         Oldest first, each {"run", "status", "preset", "dataset", "indexing", "epochs": {phase: n},
-        "best": {"epoch", "valid": {metric: value}}, "test": [evaluations], "seconds", "loss": [per epoch]}. A run
-        that cannot be read has "status" "damaged" and a "problem".
+        "best": {"epoch", "valid": {metric: value}}, "test": [evaluations], "test_as_visitor": [evaluations],
+        "seconds", "loss": [per epoch]}. A run that cannot be read has "status" "damaged" and a "problem".
 
     Raises:
         GenRecError: The folder does not exist.
@@ -50,6 +50,7 @@ def describe(run: Path) -> dict[str, Any]:
     try:
         info, epochs = read_json(run / RUN_FILE), read_epochs(run)
         result = info.get("result", {})
+        tests = [found for found in recall(run) if found["split"] == "test"]
         return {
             "run": str(run),
             "status": info["status"],
@@ -58,7 +59,8 @@ def describe(run: Path) -> dict[str, Any]:
             "dataset": info["dataset"]["name"],
             "epochs": result.get("epochs") or _count(epochs),
             "best": result.get("best") or _best(epochs),
-            "test": [found for found in recall(run) if found["split"] == "test"],
+            "test": [found for found in tests if not found["as_visitor"]],
+            "test_as_visitor": [found for found in tests if found["as_visitor"]],
             "seconds": result.get("seconds"),
             "loss": [epoch["loss"] for epoch in epochs if "loss" in epoch],
         }

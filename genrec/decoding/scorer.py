@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.modeling import GenRecForConditionalGeneration
@@ -23,13 +24,20 @@ class TorchScorer:
         model: Stays on the device where it is.
         scheme: Its tokens.
         beams: Beams of the search; as many as the list is long where that is more.
+        prior: Mixed with the model's distribution.
     """
 
     backend = "torch"
     trouble: str | None = None
 
-    def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, beams: int = BEAMS) -> None:
-        self.model, self.scheme, self.beams = model, scheme, beams
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        scheme: TokenScheme,
+        beams: int = BEAMS,
+        prior: TransitionPrior | None = None,
+    ) -> None:
+        self.model, self.scheme, self.beams, self.prior = model, scheme, beams, prior
         self.device = model.device
         self.provider = str(self.device)
         on_cpu = self.device.type == "cpu"
@@ -60,6 +68,6 @@ class TorchScorer:
         """The module for lists of `k` items; more beams only where that needs them."""
         beams = max(self.beams, k)
         if self._module is None or self._module.k != beams:
-            module = RecommenderModule(self.model, self.scheme, beams, beams)
+            module = RecommenderModule(self.model, self.scheme, beams, beams, self.prior)
             self._module = module.to(self.device).eval()
         return self._module

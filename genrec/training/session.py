@@ -16,14 +16,16 @@ from genrec.model.checkpoint import finish_run, load_model
 from genrec.model.inputs import InputBuilder
 from genrec.progress import Reporter, describe_time
 from genrec.training.arguments import arguments, choose_precision
-from genrec.training.batches import Collator, LengthGroupedBatches, Share
+from genrec.training.batches import Collator, LengthGroupedBatches, PrefixCollator, Share
 from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
-from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
+from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
+from genrec.training.lanes import Lanes, lanes_for
 from genrec.training.phase import PhaseTrainer
+from genrec.training.prior import choose_prior
 from genrec.training.tracking import EVENTS
 from genrec.training.validation import Validation
 
@@ -69,6 +71,9 @@ class Session:
         self.built.model.to(self.device).eval()
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
+        prior = {}
+        if self.config.prior != "none" and self.validation.possible:
+            prior = {"prior": choose_prior(self.folder, self.validation, self.device)}
         seconds = sum(facts["seconds"] for facts in done.values())
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
@@ -77,6 +82,7 @@ class Session:
             "best": best,
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
+            **prior,
         }
         ranks.on_main(lambda: self._write(result))
         return result
@@ -98,14 +104,15 @@ class Session:
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
-        with explain_memory(self.config):
+        width = self.built.model.config.d_model
+        with explain_memory(self.config), lanes_for(self.config, width, self.device) as lanes:
             if checkpoint is None:
-                self._tell_estimate(phase, batches, collator)
+                self._tell_estimate(phase, batches, collator, lanes)
             started = time.perf_counter()
             with self.reporter.task(phase, batches.steps * epochs) as task:
                 model = self.built.model
                 trainer = PhaseTrainer(
-                    model, self.config, args, batches, collator, validate, task, self.save_every
+                    model, self.config, args, batches, collator, validate, task, self.save_every, lanes
                 )
                 trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
@@ -116,7 +123,7 @@ class Session:
             "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
             "seconds": seconds,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": trainer.steps_done * self.config.step_examples,
+            "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
         }
 
     def _batches(self, phase: str) -> tuple[LengthGroupedBatches, Collator]:
@@ -124,17 +131,22 @@ class Session:
         share = Share(ranks.rank(), ranks.world_size(), config.gradient_accumulation)
         size = 1 if config.batch_size == "auto" else config.step_examples
         batches = LengthGroupedBatches(examples.lengths(), size, config.epoch_examples, config.seed, share)
-        return batches, Collator(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
+        make = PrefixCollator if isinstance(examples, PrefixWindows) else Collator
+        return batches, make(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
 
-    def _examples(self, phase: str) -> Examples:
+    def _examples(self, phase: str) -> Any:
         mask, most = self.builder.mask_item, self.builder.max_items
         if phase == PRETRAIN:
             return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
+        if self.config.learns_prefixes:
+            return PrefixWindows(self.train_sequences, most)
         return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
 
-    def _rehearsal(self, batches: LengthGroupedBatches, collator: Collator) -> Rehearsal:
+    def _rehearsal(
+        self, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None = None
+    ) -> Rehearsal:
         precision = choose_precision(self.config.precision, self.device)
-        return Rehearsal(self.built.model.to(self.device), collator, batches, precision)
+        return Rehearsal(self.built.model.to(self.device), collator, batches, precision, lanes)
 
     def _decide_batch_size(self, phase: str) -> None:
         """Find the largest batch that fits, once for the run: resuming takes the same."""
@@ -147,9 +159,11 @@ class Session:
         self.reporter.info(f"batch_size=auto takes {size}")
         self.config = self.config.model_copy(update={"batch_size": size})
 
-    def _tell_estimate(self, phase: str, batches: LengthGroupedBatches, collator: Collator) -> None:
+    def _tell_estimate(
+        self, phase: str, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None
+    ) -> None:
         """Say what a phase will take; notice a disk that is too small."""
-        rehearsal = self._rehearsal(batches, collator)
+        rehearsal = self._rehearsal(batches, collator, lanes)
         check_space(self.folder, rehearsal.parameters)
         found = rehearsal.estimate()
         epochs, steps = self._epochs(phase), batches.steps

@@ -6,6 +6,7 @@ import numpy as np
 
 from genrec import ranks
 from genrec.data.tables import Sequences
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.scorer import TorchScorer
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
@@ -35,13 +36,18 @@ class Validation:
         else:
             reporter.warn("no user has the three interactions of a validation item; the last epoch is kept")
 
-    def __call__(self) -> dict[str, float]:
-        """Rank this process's share of the users, and join the ranks."""
-        scorer = TorchScorer(self.built.model, self.built.scheme, self.built.config.beams)
+    def __call__(self, prior: TransitionPrior | None = None, exclude_seen: bool = False) -> dict[str, float]:
+        """Rank this process's share of the users, and join the ranks.
+
+        Args:
+            prior: Mixed with the model's distribution.
+            exclude_seen: Whether items of the history are no candidates.
+        """
+        scorer = TorchScorer(self.built.model, self.built.scheme, self.built.config.beams, prior)
         ranker = ScorerRanker(scorer, max(KS))
         mine = _every(self.cases, ranks.rank(), ranks.world_size())
         parts = ranks.gather(
-            rank_targets(ranker, mine, reporter=self.reporter, name="validate", users=scorer.batch_users)
+            rank_targets(ranker, mine, exclude_seen, self.reporter, "validate", scorer.batch_users)
         )
         return summarise(np.concatenate(parts), KS)[0]
 
