@@ -59,6 +59,9 @@ class TrainConfig(BaseModel):
     encoder_attention: Literal["both", "causal"] = "both"
     """`both` lets a position see all others, `causal` only itself and those before; then, with
     `encoder_merge=item` and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
+    item_order: Literal["oldest", "newest"] = "oldest"
+    """The item that the encoder's input begins with. With `newest` a position always tells how long ago its item
+    was, which short histories teach about long ones too."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
@@ -133,6 +136,8 @@ class TrainConfig(BaseModel):
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
         if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
             faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
+        if self.item_order == "newest" and self.encoder_attention == "causal":
+            faults.append("item_order=newest hides the history from a causal encoder; take encoder_attention=both")
         if self.item_loss and self.sparse_ids:
             faults.append(
                 "item_loss needs the whole item-ID table in each step, so it does not go with sparse_ids"
@@ -156,6 +161,7 @@ STRUCTURE = (
     "max_length",
     "encoder_merge",
     "encoder_attention",
+    "item_order",
     "user_buckets",
     *SHAPE,
 )

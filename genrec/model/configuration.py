@@ -17,6 +17,7 @@ class GenRecConfig(BartConfig):
         merged_tokens: Tokens that one position of the encoder sums, an item's; 0 gives each token a position.
         causal_encoder: Whether a position of the encoder sees itself and those before it only; such an input has
             no [END], which nothing would see.
+        newest_first: Whether the encoder reads the newest item first, so that a position says how old its item is.
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients.
@@ -35,6 +36,7 @@ class GenRecConfig(BartConfig):
         input_length: int | None = None,
         merged_tokens: int = 0,
         causal_encoder: bool = False,
+        newest_first: bool = False,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
         item_loss: float = 0.0,
@@ -47,6 +49,7 @@ class GenRecConfig(BartConfig):
         self.input_length = input_length
         self.merged_tokens = merged_tokens
         self.causal_encoder = causal_encoder
+        self.newest_first = newest_first
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
         self.item_loss = item_loss

@@ -44,7 +44,7 @@ class InputBuilder(nn.Module):
         self.item_count = scheme.item_count
         self.mask_item = scheme.item_count + 1
         self.max_length = config.input_length or config.max_position_embeddings
-        self.causal = config.causal_encoder
+        self.causal, self.newest_first = config.causal_encoder, config.newest_first
         self.merged, self.user_buckets = config.merged_tokens, config.user_buckets
         self.depth = scheme.encoder_tokens.shape[1]
         self.budget = self.max_length - (1 if self.causal else 2) - scheme.user_tokens.shape[1]
@@ -70,11 +70,12 @@ class InputBuilder(nn.Module):
         Returns:
             Inputs of length min(max_length, what n items could need).
         """
+        items = items.flip(1) if self.newest_first else items
         tokens = self.item_tokens[items]  # [batch, n, depth]
         used = (tokens != self.pad).sum(-1)  # [batch, n]
         if self.merged:
             used = used.clamp(max=1)
-        newer = used.flip(1).cumsum(1).flip(1)
+        newer = used.cumsum(1) if self.newest_first else used.flip(1).cumsum(1).flip(1)
         tokens = torch.where((newer <= self.budget).unsqueeze(-1), tokens, self.pad)
         item = torch.where(items <= self.item_count, items, 0)
         if not self.merged:
