@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.data.dataset import Sequences
+from genrec.data.windows import windows
 
 Ints = NDArray[np.int64]
 
@@ -36,6 +37,9 @@ class Examples(Protocol):
 
     def lengths(self) -> Ints:
         """int64 [examples]: items that each example shows, [MASK] included."""
+
+    def users(self, examples: Ints) -> Ints:
+        """int64 [batch]: whose examples these are."""
 
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """Make a batch of examples (int64 [batch]) as they are in an epoch."""
@@ -69,11 +73,15 @@ class FinetuneExamples:
         """Rows of each example."""
         return np.minimum(self.places - self.train.offsets[self.owners] + 1, self.max_items)
 
+    def users(self, examples: Ints) -> Ints:
+        """Owners of the examples."""
+        return self.owners[examples] + 1
+
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """The same in every epoch."""
         places, owners = self.places[examples], self.owners[examples]
         first = np.maximum(self.train.offsets[owners], places - self.max_items + 1)
-        items = _windows(self.train.items, first, places + 1)
+        items = windows(self.train.items, first, places + 1)
         items[np.arange(len(items)), places - first] = self.mask_item
         return Rows(items, owners + 1, self.train.items[places].astype(np.int64))
 
@@ -103,6 +111,10 @@ class PretrainExamples:
         """Rows of each example."""
         return np.minimum(self.train.lengths[self.owners], self.max_items)
 
+    def users(self, examples: Ints) -> Ints:
+        """Owners of the examples."""
+        return self.owners[examples] + 1
+
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """Another mask and window in each epoch."""
         if self._drawn[0] != epoch:
@@ -115,13 +127,6 @@ class PretrainExamples:
         earliest = np.maximum(start, masked - size + 1)
         latest = np.minimum(masked, start + length - size)
         first = earliest + (window_draw * (latest - earliest + 1)).astype(np.int64)
-        items = _windows(self.train.items, first, first + size)
+        items = windows(self.train.items, first, first + size)
         items[np.arange(len(items)), masked - first] = self.mask_item
         return Rows(items, owners + 1, self.train.items[masked].astype(np.int64))
-
-
-def _windows(flat: NDArray[np.int32], first: Ints, end: Ints) -> Ints:
-    """Stretches [first, end) of a flat array as rows, zeros on the right: int64 [rows, longest]."""
-    step = np.arange(int((end - first).max(initial=0)))
-    inside = step < (end - first)[:, None]
-    return np.where(inside, flat[np.minimum(first[:, None] + step, len(flat) - 1)], 0).astype(np.int64)

@@ -11,11 +11,10 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 
 from genrec import ranks
-from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
-from genrec.training.batches import Collator, LengthGroupedBatches, Places
+from genrec.training.batches import LengthGroupedBatches, Places
 from genrec.training.callbacks import Progress, Saving, StopEarly
 from genrec.training.checkpoints import (
     checkpoint_at,
@@ -29,6 +28,7 @@ from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epochs_since_best
 from genrec.training.lanes import Lanes
 from genrec.training.optimizer import AdamWithSparseRows
+from genrec.training.trainable import BatchMaker, Settings
 
 Validate = Callable[[], dict[str, float]]
 
@@ -57,11 +57,11 @@ class PhaseTrainer(Trainer):
 
     def __init__(
         self,
-        model: GenRecForConditionalGeneration,
-        config: TrainConfig,
+        model: Any,
+        config: Settings,
         args: TrainingArguments,
         batches: LengthGroupedBatches,
-        collator: Collator,
+        collator: BatchMaker,
         validate: Validate | None,
         task: Task,
         save_every: float | None,
@@ -88,14 +88,19 @@ class PhaseTrainer(Trainer):
         self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
+        self.lanes = self._quicken(model, args) if isinstance(model, GenRecForConditionalGeneration) else None
+        self.on_epoch: Callable[[], None] = lambda: None
+        self.on_validation: Callable[[int, dict[str, float]], None] | None = None
+        self.remove_callback(PrinterCallback)
+
+    def _quicken(self, model: GenRecForConditionalGeneration, args: TrainingArguments) -> Lanes | None:
+        """Let GenRec take its own pass, and halves of a batch side by side, where that is possible and pays."""
+        config = self.config
         plain = not (config.gradient_checkpointing or config.torch_compile or self.is_fsdp_enabled)
         model.joined = plain  # those three look into Hugging Face's layers
         alone = plain and ranks.world_size() == config.gradient_accumulation == 1
         pays = alone and Lanes.pay(model.config.d_model, args.device)
-        self.lanes = Lanes(torch.get_num_threads()) if pays else None
-        self.on_epoch: Callable[[], None] = lambda: None
-        self.on_validation: Callable[[int, dict[str, float]], None] | None = None
-        self.remove_callback(PrinterCallback)
+        return Lanes(torch.get_num_threads()) if pays else None
 
     def run(self, checkpoint: Path | None) -> None:
         """Train to the end, from a checkpoint if there is one.
@@ -246,7 +251,7 @@ class PhaseTrainer(Trainer):
     def _explain(self, found: NotFiniteError) -> str:
         epoch, number = divmod(found.step, self.batches.steps)
         examples = self.batches.whole_batches(epoch)[number]
-        users = sorted(set(self.data_collator.examples.rows(examples, epoch).users.tolist()))
+        users = sorted(set(self.data_collator.examples.users(examples).tolist()))
         named = ", ".join(map(str, users[:5])) + (", ..." if len(users) > 5 else "")
         return (
             f"the loss became {found.loss} at step {found.step + 1} (epoch {epoch + 1}, batch {number + 1} of "

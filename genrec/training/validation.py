@@ -6,12 +6,11 @@ import numpy as np
 
 from genrec import ranks
 from genrec.data.tables import Sequences
-from genrec.decoding.scorer import TorchScorer
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
 from genrec.evaluation.rankers import ScorerRanker
 from genrec.progress import Reporter
-from genrec.training.build import Built
+from genrec.training.trainable import Trainable
 
 KS = (1, 5, 10)
 """Cut-offs of the metrics."""
@@ -26,7 +25,7 @@ class Validation:
         reporter: Receives progress, and a warning where nobody has a validation item.
     """
 
-    def __init__(self, sequences: Sequences, built: Built, reporter: Reporter) -> None:
+    def __init__(self, sequences: Sequences, built: Trainable, reporter: Reporter) -> None:
         self.built, self.reporter = built, reporter
         config = built.config
         self.possible = int(sequences.lengths.max(initial=0)) >= 3
@@ -37,7 +36,7 @@ class Validation:
 
     def __call__(self) -> dict[str, float]:
         """Rank this process's share of the users, and join the ranks."""
-        scorer = TorchScorer(self.built.model, self.built.scheme, self.built.config.beams)
+        scorer = self.built.scorer()
         ranker = ScorerRanker(scorer, max(KS))
         mine = _every(self.cases, ranks.rank(), ranks.world_size())
         parts = ranks.gather(
