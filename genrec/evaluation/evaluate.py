@@ -176,12 +176,10 @@ def _contestant(
 
 
 def _run_ranker(path: Path, k: int, beams: int, device: str) -> Ranker:
-    from genrec.decoding.scorer import TorchScorer
     from genrec.device import choose_device
-    from genrec.model.checkpoint import load_run
+    from genrec.trained import open_run
 
-    run = load_run(path, choose_device(device))
-    return ScorerRanker(TorchScorer(run.model, run.scheme, beams), k)
+    return ScorerRanker(open_run(path, choose_device(device), beams).scorer, k)
 
 
 def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:

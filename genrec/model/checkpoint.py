@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from genrec.config import TrainConfig
+from genrec.config import GENREC, TrainConfig, TrainerConfig
 from genrec.data.dataset import Dataset
 from genrec.data.tables import Sequences, read_sequences
 from genrec.errors import GenRecError
@@ -48,19 +48,22 @@ class Run:
         return read_sequences(self.path)
 
 
-def start_run(folder: Path, dataset: Dataset, config: TrainConfig, scheme: TokenScheme, **info: Any) -> None:
+def start_run(
+    folder: Path, dataset: Dataset, config: TrainerConfig, scheme: TokenScheme | None, **info: Any
+) -> None:
     """Write what a run knows before its training: settings, tokens and the dataset's tables.
 
     Args:
         folder: An existing folder.
         dataset: What it will be trained on.
         config: Its settings.
-        scheme: Its tokens.
+        scheme: Its tokens, if it has any.
         info: What else run.json should say.
     """
     for name in TABLE_FILES:
         shutil.copyfile(dataset.path / name, folder / name)
-    scheme.save(folder)
+    if scheme is not None:
+        scheme.save(folder)
     content = {
         "format_version": FORMAT_VERSION,
         "status": TRAINING,
@@ -71,8 +74,17 @@ def start_run(folder: Path, dataset: Dataset, config: TrainConfig, scheme: Token
     write_json(folder / RUN_FILE, content)
 
 
-def finish_run(folder: Path, model: GenRecForConditionalGeneration, **info: Any) -> dict[str, Any]:
-    """Write the weights and declare the run finished; `info` is added to run.json, whose content is returned."""
+def finish_run(folder: Path, model: Any, **info: Any) -> dict[str, Any]:
+    """Write the weights and declare the run finished.
+
+    Args:
+        folder: Of `start_run`.
+        model: Has a `save_pretrained`.
+        info: Is added to run.json.
+
+    Returns:
+        The content of run.json.
+    """
     model.save_pretrained(folder)
     shutil.copymode(folder / CONFIG_FILE, folder / WEIGHTS_FILE)  # safetensors writes for the owner alone
     # Hidden files are what a start that was killed left behind.
@@ -90,19 +102,38 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
     """
     path = Path(path)
+    info = open_finished(path)
+    if (name := model_of(info)) != GENREC:
+        raise GenRecError(f"{path} is a run of {name}; a run of GenRec is wanted here")
+    try:
+        config = TrainConfig(**info["config"])
+    except (TypeError, ValueError) as error:
+        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
+    return Run(path, info, config, load_model(path).to(device).eval(), load_scheme(path))
+
+
+def open_finished(path: Path) -> dict[str, Any]:
+    """What run.json says of a finished run, whichever model it holds; its files are compared with their checksums.
+
+    Raises:
+        GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
+    """
     require_kind(path, RUN)
     info = read_json(path / RUN_FILE)
     if info.get("status") != FINISHED:
         raise GenRecError(
             f"{path} is a run whose training did not finish; continue it with --resume, or repeat it with --force"
         )
-    try:
-        config = TrainConfig(**info["config"])
-        files = info["files"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
-    verify_files(path, files)
-    return Run(path, info, config, load_model(path).to(device).eval(), load_scheme(path))
+    if not isinstance(info.get("config"), dict) or not isinstance(info.get("files"), dict):
+        raise GenRecError(f"{path / RUN_FILE} is damaged: it lacks 'config' or 'files'; train again")
+    verify_files(path, info["files"])
+    return info
+
+
+def model_of(info: dict[str, Any]) -> str:
+    """The model that run.json names; the first runs named none and were GenRec's."""
+    config = info.get("config")
+    return str(config.get("model", GENREC)) if isinstance(config, dict) else GENREC
 
 
 def load_model(path: Path) -> GenRecForConditionalGeneration:
