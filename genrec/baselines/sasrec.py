@@ -1,0 +1,134 @@
+"""SASRec: self-attentive sequential recommendation (Kang and McAuley 2018, arXiv 1808.09781).
+
+A causal Transformer reads the items; its state at an item, times the item embeddings, scores the next one.
+
+Where we differ from the paper:
+
+* Loss: by default cross-entropy over all items (Klenitskiy and Vasilev 2023, "Turning Dross Into Gold Loss",
+  arXiv 2309.07602) in place of equation 7, which `loss=bce` brings back.
+* Scores: by default the cosine of state and item embedding over a temperature, in place of equation 6's product,
+  which `temperature=0` brings back.
+* Positions are counted from the newest item, as the paper's padding on the left does, but without the padding.
+* A training part longer than `max_length` is cut into pieces instead of losing its older items.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genrec.baselines.base import ItemModel
+from genrec.baselines.examples import NextItems
+from genrec.baselines.losses import full_cross_entropy
+from genrec.baselines.settings import SASRecConfig
+from genrec.data.tables import Sequences
+from genrec.model.learning import dropout
+from genrec.model.modeling import IGNORED
+
+
+class Block(nn.Module):
+    """Self-attention and a feed-forward network, each as x + Dropout(g(LayerNorm(x))) (section 3.3)."""
+
+    def __init__(self, settings: SASRecConfig) -> None:
+        super().__init__()
+        width = settings.d_model
+        self.heads, self.share = settings.heads, settings.dropout
+        self.attention_norm, self.inner_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.project, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Equations 2 to 5 on [batch, n, d_model]; a position sees itself and those before it."""
+        parts = self.project(self.attention_norm(states)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = parts.transpose(1, 3).unbind(2)  # each [batch, heads, n, d_model / heads]
+        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        states = states + self._drop(self.output(found.transpose(1, 2).flatten(2)))
+        return states + self._drop(self.outer(functional.relu(self.inner(self.inner_norm(states)))))
+
+    def _drop(self, values: Tensor) -> Tensor:
+        return dropout(values, self.share) if self.training else values
+
+
+class SASRec(ItemModel):
+    """The model of the paper's section 3."""
+
+    def __init__(self, settings: SASRecConfig, user_count: int, item_count: int) -> None:
+        super().__init__(settings, user_count, item_count)
+        self.settings = settings
+        self.items = nn.Embedding(item_count + 1, settings.d_model, padding_idx=0)
+        self.positions = nn.Embedding(settings.max_length, settings.d_model)
+        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(settings.d_model)
+        self.apply(_initialise)
+
+    def examples(self, phase: str, train: Sequences) -> NextItems:
+        """Each item of the training part after the items before it (section 3.5)."""
+        return NextItems(train, self.settings.max_length)
+
+    def states(self, items: Tensor) -> Tensor:
+        """States [batch, n, d_model] after each item of int64 [batch, n], zeros on the right."""
+        count = (items != 0).sum(1, keepdim=True)
+        back = count - 1 - torch.arange(items.shape[1], device=items.device)
+        states = self.items(items) + self.positions(back.clamp(min=0))  # equation 1
+        states = dropout(states, self.settings.dropout) if self.training else states
+        for block in self.blocks:
+            states = block(states)
+        states = self.norm(states)
+        if self.settings.temperature:
+            return functional.normalize(states, dim=-1) / self.settings.temperature
+        return states
+
+    def table(self) -> Tensor:
+        """What the states are multiplied with: items' embeddings, [items + 1, d_model], perhaps of length 1."""
+        rows = self.items.weight
+        return functional.normalize(rows, dim=-1) if self.settings.temperature else rows
+
+    def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
+        """Cross-entropy over all items that the training part shows, or equation 7.
+
+        Args:
+            labels: int64 [batch, n], the item after each.
+            items: int64 [batch, n], zeros on the right.
+        """
+        learned = labels != IGNORED
+        states, targets = self.states(items)[learned], labels[learned]  # [targets, d_model], [targets]
+        if self.settings.loss == "ce":
+            return full_cross_entropy(states, self.table(), self.unseen_bias(), targets)
+        table = self.table()
+        own = torch.einsum("td,td->t", states, table[targets])  # equation 6
+        drawn, wrong = self._negatives(labels, items)
+        others = torch.einsum("td,tnd->tn", states, table[drawn])
+        loss = -functional.logsigmoid(own).sum()
+        return loss - (functional.logsigmoid(-others) * wrong).sum() / self.settings.negatives
+
+    def _negatives(self, labels: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Items drawn for each target, int64 [targets, negatives], and whether each is none of the user's."""
+        known = self.known.nonzero().flatten()
+        learned = labels != IGNORED
+        size = (int(learned.sum()), self.settings.negatives)
+        drawn = known[torch.randint(len(known), size, device=known.device)]
+        own = torch.cat([items, labels], dim=1)[learned.nonzero()[:, 0]]  # [targets, 2n]
+        return drawn, (drawn.unsqueeze(2) != own.unsqueeze(1)).all(2)
+
+    def score(self, items: Tensor, users: Tensor) -> Tensor:
+        """Equation 6 after the newest item; users are known by their items alone.
+
+        An item that the training part does not show scores as much as the average of the others: its row was never
+        learned.
+        """
+        last = ((items != 0).sum(1) - 1).clamp(min=0)
+        states = self.states(items)[torch.arange(len(items), device=items.device), last]
+        table = self.table()
+        table = torch.where(self.known.unsqueeze(1), table, table[self.known].mean(0))
+        return functional.linear(states, table)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        nn.init.zeros_(module.weight[module.padding_idx])
+
+
+MODEL = SASRec
