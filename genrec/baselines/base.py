@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -29,7 +29,10 @@ class Learned(NamedTuple):
     loss: Tensor
 
 
-class ItemModel(nn.Module, ABC):
+S = TypeVar("S", bound=BaselineConfig)
+
+
+class ItemModel(nn.Module, ABC, Generic[S]):
     """A reference model: says what its examples are, what their loss is, and how it scores.
 
     Args:
@@ -44,10 +47,9 @@ class ItemModel(nn.Module, ABC):
     known: Tensor
     """bool [items + 1]: items that the training part shows; the others keep out of the loss."""
 
-    def __init__(self, settings: Any, user_count: int, item_count: int) -> None:
+    def __init__(self, settings: S, user_count: int, item_count: int) -> None:
         super().__init__()
-        self.user_count, self.item_count = user_count, item_count
-        self.base_settings: BaselineConfig = settings
+        self.settings, self.user_count, self.item_count = settings, user_count, item_count
         self.register_buffer("known", torch.arange(item_count + 1) > 0)
 
     @abstractmethod
@@ -105,19 +107,19 @@ class ItemModel(nn.Module, ABC):
         content = {
             "user_count": self.user_count,
             "item_count": self.item_count,
-            "settings": self.base_settings.model_dump(),
+            "settings": self.settings.model_dump(),
         }
         (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
 
 
-def model_class(name: str) -> type[ItemModel]:
+def model_class(name: str) -> type[ItemModel[Any]]:
     """The class of the reference model of a name that `CONFIGS` has."""
     return import_module(f"genrec.baselines.{name}").MODEL
 
 
-def load_item_model(folder: Path) -> ItemModel:
+def load_item_model(folder: Path) -> ItemModel[Any]:
     """Load the weights of a folder, strictly: nothing may be missing or left over.
 
     Raises:

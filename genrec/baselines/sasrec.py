@@ -5,9 +5,9 @@ A causal Transformer reads the items; its state at an item, times the item embed
 Where we differ from the paper:
 
 * Loss: by default cross-entropy over all items (Klenitskiy and Vasilev 2023, "Turning Dross Into Gold Loss",
-  arXiv 2309.07602) in place of equation 7, which `loss=bce` brings back.
-* Scores: by default the cosine of state and item embedding over a temperature, in place of equation 6's product,
-  which `temperature=0` brings back.
+  arXiv 2309.07602) in place of the binary cross-entropy, which `loss=bce` brings back.
+* Scores: by default the cosine of state and item embedding over a temperature, in place of their product, which
+  `temperature=0` brings back.
 * Positions are counted from the newest item, as the paper's padding on the left does, but without the padding.
 * A training part longer than `max_length` is cut into pieces instead of losing its older items.
 """
@@ -26,7 +26,7 @@ from genrec.model.modeling import IGNORED
 
 
 class Block(nn.Module):
-    """Self-attention and a feed-forward network, each as x + Dropout(g(LayerNorm(x))) (section 3.3)."""
+    """Self-attention and a feed-forward network, each as x + Dropout(g(LayerNorm(x))) (section on stacking)."""
 
     def __init__(self, settings: SASRecConfig) -> None:
         super().__init__()
@@ -48,12 +48,11 @@ class Block(nn.Module):
         return dropout(values, self.share) if self.training else values
 
 
-class SASRec(ItemModel):
-    """The model of the paper's section 3."""
+class SASRec(ItemModel[SASRecConfig]):
+    """The paper's model, with shared item embeddings."""
 
     def __init__(self, settings: SASRecConfig, user_count: int, item_count: int) -> None:
         super().__init__(settings, user_count, item_count)
-        self.settings = settings
         self.items = nn.Embedding(item_count + 1, settings.d_model, padding_idx=0)
         self.positions = nn.Embedding(settings.max_length, settings.d_model)
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
@@ -61,7 +60,7 @@ class SASRec(ItemModel):
         self.apply(_initialise)
 
     def examples(self, phase: str, train: Sequences) -> NextItems:
-        """Each item of the training part after the items before it (section 3.5)."""
+        """Each item of the training part after the items before it."""
         return NextItems(train, self.settings.max_length)
 
     def states(self, items: Tensor) -> Tensor:
@@ -83,7 +82,7 @@ class SASRec(ItemModel):
         return functional.normalize(rows, dim=-1) if self.settings.temperature else rows
 
     def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
-        """Cross-entropy over all items that the training part shows, or equation 7.
+        """Cross-entropy over all items that the training part shows, or the paper's with drawn items.
 
         Args:
             labels: int64 [batch, n], the item after each.
@@ -94,7 +93,7 @@ class SASRec(ItemModel):
         if self.settings.loss == "ce":
             return full_cross_entropy(states, self.table(), self.unseen_bias(), targets)
         table = self.table()
-        own = torch.einsum("td,td->t", states, table[targets])  # equation 6
+        own = torch.einsum("td,td->t", states, table[targets])
         drawn, wrong = self._negatives(labels, items)
         others = torch.einsum("td,tnd->tn", states, table[drawn])
         loss = -functional.logsigmoid(own).sum()
@@ -110,7 +109,7 @@ class SASRec(ItemModel):
         return drawn, (drawn.unsqueeze(2) != own.unsqueeze(1)).all(2)
 
     def score(self, items: Tensor, users: Tensor) -> Tensor:
-        """Equation 6 after the newest item; users are known by their items alone.
+        """Scores (the paper's r) after the newest item; users are known by their items alone.
 
         An item that the training part does not show scores as much as the average of the others: its row was never
         learned.

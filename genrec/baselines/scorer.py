@@ -1,5 +1,7 @@
 """Items ranked by a reference model: a softmax over the catalogue, exclusions inside."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ class ItemRecommender(nn.Module):
     A score is the log-softmax over the whole catalogue, so exclusions change the list, never a score.
     """
 
-    def __init__(self, model: ItemModel, k: int) -> None:
+    def __init__(self, model: ItemModel[Any], k: int) -> None:
         super().__init__()
         self.model, self.k = model, k
 
@@ -44,7 +46,7 @@ class ItemRecommender(nn.Module):
         only_listed = (allowed != 0).any(dim=1, keepdim=True)
         history, banned, allowed = (_known(numbers, count) for numbers in (history, banned, allowed))
         # A column more, for models cannot read histories of no length.
-        recent = newest(nn.functional.pad(history, (0, 1)), self.model.base_settings.max_length)
+        recent = newest(nn.functional.pad(history, (0, 1)), self.model.settings.max_length)
         logits = self.model.score(recent, _known(user, self.model.user_count)).float()
         scores = torch.log_softmax(logits[:, 1:], dim=1)  # [batch, items]
         out = _marked(torch.cat([history * exclude_seen.to(history.dtype), banned], dim=1), count)
@@ -79,19 +81,28 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         scores: float32 [batch, items], the first column item 1; -inf is no candidate.
         k: Length of the lists.
     """
-    count = scores.shape[1]
-    # Floats as integers of the same order, the item's place below: no two keys are alike.
-    bits = (scores + 0.0).view(torch.int32).long()
-    ordered = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    keys = ordered * count - torch.arange(count, device=scores.device)
-    places = keys.topk(min(k, count), dim=1).indices
-    found = scores.gather(1, places)
-    items = torch.where(found > -torch.inf, places + 1, 0)
-    missing = k - items.shape[1]
+    kept = min(k, scores.shape[1])
+    found, places = scores.topk(kept, dim=1)
+    least = found[:, -1:]
+    if ((scores >= least).sum(1) > kept).logical_and(least[:, 0] > -torch.inf).any():
+        places = _best_of_ties(scores, kept)
+    places = places.sort(dim=1).values
+    found, order = scores.gather(1, places).sort(dim=1, descending=True, stable=True)
+    items = torch.where(found > -torch.inf, places.gather(1, order) + 1, 0)
+    missing = k - kept
     return (
         nn.functional.pad(items, (0, missing)),
         nn.functional.pad(found, (0, missing), value=float("-inf")),
     )
+
+
+def _best_of_ties(scores: Tensor, k: int) -> Tensor:
+    """Places of the k best where torch's choice among equals would matter; ten times as slow as `topk`."""
+    count = scores.shape[1]
+    # Floats as integers of the same order, the item's place below: no two keys are alike.
+    bits = (scores + 0.0).view(torch.int32).long()
+    ordered = torch.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    return (ordered * count - torch.arange(count, device=scores.device)).topk(k, dim=1).indices
 
 
 def _known(numbers: Tensor, highest: int) -> Tensor:
@@ -111,7 +122,7 @@ class ItemScorer(ModuleScorer):
         model: Stays on the device where it is.
     """
 
-    def __init__(self, model: ItemModel) -> None:
+    def __init__(self, model: ItemModel[Any]) -> None:
         super().__init__(model.device, max(1, min(BATCH_USERS, _BATCH_SCORES // (model.item_count + 1))), K)
         self.model = model
 

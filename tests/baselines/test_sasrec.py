@@ -86,7 +86,7 @@ def test_items_that_training_never_shows_learn_nothing_and_score_as_the_average(
     torch.testing.assert_close(found[[3, 10]], average.expand(2))
 
 
-def test_binary_cross_entropy_is_equation_7_without_negatives_of_the_user():
+def test_binary_cross_entropy_is_the_papers_without_negatives_of_the_user():
     model = make_model(loss="bce", temperature=0.0)
     model.known[:] = False
     model.known[[1, 2, 7]] = True
@@ -117,7 +117,7 @@ def dataset(tmp_path_factory):
 
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0}, {"loss": "bce", "negatives": 8, "temperature": 0}])
 def test_it_learns_that_the_last_item_decides_the_next(dataset, tmp_path, settings):
-    """Under equation 7 an item of the user's is never wrong, so seen items are left out of the lists."""
+    """Under binary cross-entropy an item of the user's is never wrong, so seen items are left out of the lists."""
     settings = {**QUICK, "finetune_epochs": 15, "patience": 15, **settings}
     result = genrec.train(dataset, tmp_path / "run", model="sasrec", settings=settings)
     assert result["model"] == "sasrec"

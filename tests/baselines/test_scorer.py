@@ -76,6 +76,8 @@ def test_the_newest_items_are_kept_wherever_padding_stands():
 
 def test_ties_go_to_the_lower_item_for_scores_of_either_sign():
     scores = torch.tensor([[1.0, 2.0, 1.0, -3.0, -3.0, 2.0, 0.0, -0.0, -torch.inf]])
+    for k in (1, 2, 3, 5, 7):
+        assert best(scores, k)[0].tolist() == [[2, 6, 1, 3, 7, 8, 4, 5][:k]]
     items, found = best(scores, 9)
     assert items.tolist() == [[2, 6, 1, 3, 7, 8, 4, 5, 0]]
     assert found.tolist() == [[2.0, 2.0, 1.0, 1.0, 0.0, 0.0, -3.0, -3.0, -np.inf]]
