@@ -10,7 +10,7 @@ from inference_models import make_model
 
 from genrec.decoding.exclusion import list_exclusions
 from genrec.decoding.search import BeamSearch
-from genrec.indexing.rules import digits
+from genrec.indexing.codes import digits
 from genrec.indexing.scheme import FIRST_CODE, OWN
 from genrec.indexing.tokens import TokenScheme
 from genrec.indexing.trie import build_trie

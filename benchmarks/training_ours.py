@@ -16,6 +16,7 @@ from genrec.training.arguments import arguments
 from genrec.training.batches import Collator, LengthGroupedBatches
 from genrec.training.build import build
 from genrec.training.examples import FinetuneExamples, Ints
+from genrec.training.lanes import lanes_for
 from genrec.training.phase import PhaseTrainer
 
 
@@ -108,8 +109,9 @@ class OurWay:
         size = self.config.step_examples
         batches = FirstBatches(self.examples.lengths(), size, self.calls, steps + warm)
         args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
-        with SILENT.task("measure") as task:
-            trainer = Timed(self.built.model, self.config, args, batches, self.collator, None, task, None)
+        width, cpu = self.built.model.config.d_model, torch.device("cpu")
+        with SILENT.task("measure") as task, lanes_for(self.config, width, cpu) as lanes:
+            trainer = Timed(self.built.model, self.config, args, batches, self.collator, None, task, None, lanes)
             trainer.train()
         self.built.model = trainer.model
         seconds = trainer.ends[-1] - trainer.ends[warm - 1]

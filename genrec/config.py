@@ -17,7 +17,7 @@ DEFAULT_PRESET = "small"
 GENREC: Final = "genrec"
 """The model that is trained unless another is asked for."""
 
-Indexing = Literal["text", "random", "sequential", "collaborative", "leaky-sequential"]
+Indexing = Literal["text", "random", "sequential", "collaborative", "semantic", "hybrid", "leaky-sequential"]
 
 
 class TrainerConfig(BaseModel):
@@ -75,6 +75,9 @@ class TrainConfig(TrainerConfig):
     """The rule that gives each item its tokens."""
     item_depth: int = Field(0, ge=0, le=8)
     """Tokens of an item, for rules other than `text`; 0 chooses by the size of the catalogue."""
+    text_encoder: str | None = None
+    """sentence-transformers model that reads titles and attributes for `semantic` and `hybrid`: a local folder or
+    a hub name; None takes TF-IDF."""
     weights: str | None = None
     """Pretrained BART to start from: a hub name or a local folder; None starts from scratch."""
     d_model: int | None = Field(None, ge=8)
@@ -100,10 +103,16 @@ class TrainConfig(TrainerConfig):
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
     encoder_merge: Literal["none", "item"] = "none"
     """`none` gives the encoder a position per token, `item` one per item, where its tokens are summed."""
+    encoder_attention: Literal["both", "causal"] = "both"
+    """`both` lets a position see all others, `causal` only itself and those before; then, with
+    `encoder_merge=item` and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
     """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users."""
+    prior: Literal["none", "transitions"] = "none"
+    """What is mixed with the model's distribution: `transitions` counts what followed each item in training; the
+    weight is chosen by validation, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     gradient_checkpointing: bool = False
@@ -114,6 +123,13 @@ class TrainConfig(TrainerConfig):
     """The peak in pretraining, if it is another."""
     beams: int = Field(20, ge=1)
     """Beams of the search in validation."""
+
+    @property
+    def learns_prefixes(self) -> bool:
+        """Whether finetuning learns all prefixes of a sequence in one pass; needs the pass of our own."""
+        one_pass = not (self.gradient_checkpointing or self.torch_compile)
+        causal = self.encoder_attention == "causal" and self.encoder_merge == "item" and self.prefixes == "all"
+        return one_pass and causal and self.indexing != "text"
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainConfig":
@@ -127,6 +143,8 @@ class TrainConfig(TrainerConfig):
                 faults.append(f"d_model {self.d_model} must be a multiple of heads {self.heads}")
             if self.indexing == "text":
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
+        if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
+            faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
             faults.append("pretrain_epochs and finetune_epochs are both 0: nothing to train")
         if faults:
@@ -141,9 +159,11 @@ STRUCTURE = (
     "preset",
     "indexing",
     "item_depth",
+    "text_encoder",
     "weights",
     "max_length",
     "encoder_merge",
+    "encoder_attention",
     "user_buckets",
     *SHAPE,
 )

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from genrec.errors import GenRecError
 from genrec.ids import DATASET_FILE, MANIFEST_FILE, RUN_FILE
@@ -43,3 +43,8 @@ def require_kind(path: Path, *wanted: str) -> str:
 def user_cache() -> Path:
     """Where files are kept that can be fetched or made again: $GENREC_CACHE, or ~/.cache/genrec."""
     return Path(os.environ.get("GENREC_CACHE") or Path.home() / ".cache" / "genrec")
+
+
+def prior_weight(info: dict[str, Any]) -> float:
+    """The weight of a run's prior, by its run.json; 0 where it has none."""
+    return float(((info.get("result") or {}).get("prior") or {}).get("weight", 0.0))

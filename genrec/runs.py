@@ -26,8 +26,8 @@ def find_runs(folder: str | Path) -> list[dict[str, Any]]:
 
     Returns:
         Oldest first, each {"run", "status", "model", "preset", "dataset", "indexing", "epochs": {phase: n},
-        "best": {"epoch", "valid": {metric: value}}, "test": [evaluations], "seconds", "loss": [per epoch]}. A run
-        that cannot be read has "status" "damaged" and a "problem".
+        "best": {"epoch", "valid": {metric: value}}, "test": [evaluations], "test_as_visitor": [evaluations],
+        "seconds", "loss": [per epoch]}. A run that cannot be read has "status" "damaged" and a "problem".
 
     Raises:
         GenRecError: The folder does not exist.
@@ -52,6 +52,7 @@ def describe(run: Path) -> dict[str, Any]:
         info, epochs = read_json(run / RUN_FILE), read_epochs(run)
         result = info.get("result", {})
         model = info["config"].get("model", GENREC)
+        tests = [found for found in recall(run) if found["split"] == "test"]
         return {
             "run": str(run),
             "status": info["status"],
@@ -61,7 +62,8 @@ def describe(run: Path) -> dict[str, Any]:
             "dataset": info["dataset"]["name"],
             "epochs": result.get("epochs") or _count(epochs),
             "best": result.get("best") or _best(epochs),
-            "test": [found for found in recall(run) if found["split"] == "test"],
+            "test": [found for found in tests if not found["as_visitor"]],
+            "test_as_visitor": [found for found in tests if found["as_visitor"]],
             "seconds": result.get("seconds"),
             "loss": [epoch["loss"] for epoch in epochs if "loss" in epoch],
         }

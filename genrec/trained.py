@@ -24,13 +24,16 @@ class Trained:
     item_count: int
 
 
-def open_run(path: Path | str, device: str | torch.device = "cpu", beams: int = BEAMS) -> Trained:
+def open_run(
+    path: Path | str, device: str | torch.device = "cpu", beams: int = BEAMS, alone: bool = False
+) -> Trained:
     """Load a finished run.
 
     Args:
         path: The run.
         device: Where to compute.
         beams: Beams of GenRec's search; models that score items search nothing.
+        alone: Whether to leave out a prior that the run has.
 
     Raises:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
@@ -40,7 +43,8 @@ def open_run(path: Path | str, device: str | torch.device = "cpu", beams: int = 
     if model_of(read_json(path / RUN_FILE)) == GENREC:
         run = load_run(path, device)
         config = run.model.config
-        return Trained(TorchScorer(run.model, run.scheme, beams), run.info, config.user_count, config.item_count)
+        scorer = TorchScorer(run.model, run.scheme, beams, None if alone else run.prior)
+        return Trained(scorer, run.info, config.user_count, config.item_count)
     from genrec.baselines.base import load_item_model
     from genrec.baselines.scorer import ItemScorer
 

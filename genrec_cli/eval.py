@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,11 +26,41 @@ def evaluate(
     exclude_seen: Annotated[
         bool, typer.Option("--exclude-seen", help="Items of the history are no candidates.")
     ] = False,
+    as_visitor: Annotated[
+        bool, typer.Option("--as-visitor", help="The same users as unknown ones: user 0, their history alone.")
+    ] = False,
     users: Annotated[int | None, typer.Option(min=1, help="A seeded sample of so many users.")] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="Another run, bundle, popularity or transitions; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Another run, bundle, popularity or transitions on the same users, with the differences, their "
+            "intervals and p-values; repeatable."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample of users.")] = 0,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Also show metrics by history length and by the target's popularity, and coverage, novelty and "
+            "Gini of the lists.",
+        ),
+    ] = False,
+    per_user: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.parquet",
+            help="Write user, history length, target and its rank (0: not listed) per model.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BEAMS",
+            help="Numbers of beams, 20,50,100 say, to compare with exact scores of all items: what the search "
+            "misses. For runs; slow, so give --users 1000.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample of users and of the bootstrap.")] = 0,
     device: Device = "auto",
     provider: BundleProvider = Provider.auto,
     threads: Threads = None,
@@ -42,7 +72,9 @@ def evaluate(
 
     Example: genrec eval runs/ml --against popularity --exclude-seen
     """
-    cutoffs = _cutoffs(k)
+    cutoffs = _numbers(k, "--k", "1,5,10")
+    widths = None if calibrate is None else _numbers(calibrate, "--calibrate", "20,50,100")
+    from genrec_cli.eval_tables import show
     from genrec_cli.render import RichReporter, print_json
 
     reporter = RichReporter()
@@ -55,71 +87,26 @@ def evaluate(
         k=cutoffs,
         beams=beams,
         exclude_seen=exclude_seen,
+        as_visitor=as_visitor,
         users=users,
         against=against or (),
+        calibrate=widths,
+        per_user=per_user,
         device=device,
         provider=provider,
         threads=threads,
         seed=seed,
+        force=force,
         reporter=reporter,
     )
     if json:
         print_json(result)
     else:
-        _print(result)
+        show(result, details)
 
 
-def _cutoffs(text: str) -> list[int]:
+def _numbers(text: str, option: str, example: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no list of numbers such as 1,5,10", param_hint="--k") from error
-
-
-def _print(result: dict[str, Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from genrec_cli.render import stdout
-
-    protocol = result["protocol"]
-    rows = [result, *result["against"]]
-    table = Table(title=_title(result), title_justify="left", caption_justify="left", caption=_caption(result))
-    table.add_column("metric", style="cyan")
-    for row in rows:
-        leaky = " (leaky)" if row["indexing"] == "leaky-sequential" else ""
-        table.add_column(Text(row["model"] + leaky), justify="right", overflow="fold")
-    for metric in result["metrics"]:
-        best = max(row["metrics"][metric] for row in rows)
-        cells = [_cell(row, metric, best if len(rows) > 1 else None) for row in rows]
-        table.add_row(metric, *cells)
-    stdout().print(table)
-    if protocol["exclude_seen"]:
-        share = f"{protocol['targets_in_history']:.1%}"
-        stdout().print(f"{share} of the targets are in the history and so cannot be hit.")
-
-
-def _cell(row: dict[str, Any], metric: str, best: float | None) -> Any:
-    from rich.text import Text
-
-    low, high = row["intervals"][metric]
-    value = row["metrics"][metric]
-    text = Text(f"{value:.4f}", style="bold" if value == best else "")
-    return text.append(f"\n[{low:.4f}, {high:.4f}]", style="dim not bold")
-
-
-def _title(result: dict[str, Any]) -> str:
-    protocol = result["protocol"]
-    sampled = f" (a sample, seed {protocol['seed']})" if protocol["sampled_users"] else ""
-    return f"{result['split']}: {result['users']:,} users{sampled}"
-
-
-def _caption(result: dict[str, Any]) -> str:
-    protocol = result["protocol"]
-    parts = [
-        f"{protocol['split']}, ranked over {protocol['candidates']} ({protocol['items']:,})",
-        f"{protocol['beams']} beams",
-        "95 % intervals",
-        f"{result['seconds']:.1f} s",
-    ]
-    return ", ".join(parts)
+        raise typer.BadParameter(f"{text!r} is no list of numbers such as {example}", param_hint=option) from error

@@ -51,10 +51,11 @@ class Oracle:
         return user * 2654435761 % 2**32 % buckets + 1 if buckets else 0
 
     def _encode(self, history: list[int], user: int):
-        """`[BEG] user item item ... [MASK] [END]`, the newest items as far as they fit."""
+        """`[BEG] user item item ... [MASK] [END]`, the newest items as far as they fit; [END] unless causal."""
         special = self.scheme.special
         person = self._tokens(self.scheme.user_tokens[user if len(self.scheme.user_tokens) > 1 else 0])
-        budget = self.max_length - 3 - self.scheme.user_tokens.shape[1]
+        ends = [] if self.model.config.causal_encoder else [([special.end], 0, 0)]
+        budget = self.max_length - 2 - len(ends) - self.scheme.user_tokens.shape[1]
         merged, row = self.model.config.merged_tokens, self._user_row(user)
         kept: list[tuple[list[int], int]] = []
         for item in reversed(history):
@@ -64,7 +65,7 @@ class Oracle:
                 break
             kept = positions + kept
         rows = [([special.begin], 0, 0), *(([token], row, 0) for token in person)]
-        rows += [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0), ([special.end], 0, 0)]
+        rows += [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0), *ends]
         wide = [tokens + [special.pad] * (merged - len(tokens)) if merged else tokens[0] for tokens, _, _ in rows]
         input_ids, user_ids, item_ids = (
             torch.tensor([column]) for column in (wide, [row[1] for row in rows], [row[2] for row in rows])

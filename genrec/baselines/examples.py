@@ -18,14 +18,18 @@ Ints = NDArray[np.int64]
 class ItemExamples(Protocol):
     """A maker of examples, numbered from 0; every draw depends on seed, epoch and example alone."""
 
+    owners: Ints
+    """int64 [examples], whose example each is: a user's index less 1."""
+
     def __len__(self) -> int:
         """The number of examples in an epoch."""
 
     def lengths(self) -> Ints:
         """int64 [examples]: items that each example shows."""
 
-    def users(self, examples: Ints) -> Ints:
-        """int64 [batch]: whose examples these are."""
+    @property
+    def targets_each(self) -> float:
+        """Items that an example teaches, on average."""
 
     def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
         """Make a batch of examples (int64 [batch]) as they are in an epoch.
@@ -62,9 +66,10 @@ class NextItems:
         """Items that each example shows."""
         return self.ends - self.firsts - 1
 
-    def users(self, examples: Ints) -> Ints:
-        """Owners of the examples."""
-        return self.owners[examples] + 1
+    @property
+    def targets_each(self) -> float:
+        """Each item but a user's first is a target."""
+        return float(self.lengths().sum()) / max(1, len(self))
 
     def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
         """The same in every epoch: "items" and "labels", both [batch, n], oldest first, zeros on the right."""

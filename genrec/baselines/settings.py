@@ -21,7 +21,8 @@ class BaselineConfig(TrainerConfig):
     gradient_checkpointing: ClassVar[bool] = False
     torch_compile: ClassVar[bool] = False
     sparse_ids: ClassVar[bool] = False
-    """These three are GenRec's."""
+    prior: ClassVar[str] = "none"
+    """These four are GenRec's."""
 
     d_model: int = Field(ge=1)
     """Width of the model."""

@@ -71,6 +71,10 @@ class Catalogue:
             raise IndexError(f"user {index} is not in 1..{len(self._users)}")
         return self._users[index - 1].as_py()
 
+    def user_ids(self, indexes: np.ndarray) -> pa.Array:
+        """string [n]: the external IDs of user indexes (1..U)."""
+        return _take(self._users, indexes)
+
     def user_indexes(self, ids: Sequence[str] | pa.Array) -> np.ndarray:
         """int64 [n]: the indexes of external user IDs, 0 where unknown."""
         return _positions(ids, self._users)
@@ -99,7 +103,7 @@ class Catalogue:
 
     def item_ids(self, indexes: np.ndarray) -> pa.Array:
         """string [n]: the external IDs of item indexes (1..I)."""
-        return self._item_ids.take(pa.array(indexes - 1)).combine_chunks().cast(pa.string())
+        return _take(self._item_ids, indexes)
 
     def item_rows(self, indexes: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
         """What is known of items (indexes 1..I), in the given order.
@@ -122,6 +126,11 @@ class Catalogue:
         if len(positions) and (positions.min() < 1 or positions.max() > self._items.num_rows):
             raise IndexError(f"item indexes must be in 1..{self._items.num_rows}")
         return pa.array((positions - 1).tolist(), pa.int64())  # from an array, pyarrow would import numpy.ma
+
+
+def _take(column: pa.ChunkedArray, indexes: np.ndarray) -> pa.Array:
+    """string [n]: the IDs in the rows of some indexes (from 1)."""
+    return column.take(pa.array(indexes - 1)).combine_chunks().cast(pa.string())
 
 
 def _positions(ids: Sequence[str] | pa.Array, column: pa.ChunkedArray) -> np.ndarray:

@@ -1,11 +1,15 @@
 """Transition counts: which items came right after each item, and how often."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import parquet
 
 from genrec.data.tables import Sequences
+from genrec.errors import GenRecError
 
 MOST_FOLLOWERS = 200
 """Followers kept of each item, the most frequent: what everybody has is followed by half the catalogue."""
@@ -43,3 +47,27 @@ def count_followers(sequences: Sequences, item_count: int, most: int = MOST_FOLL
     pairs, counts = pairs[kept], counts[kept]
     starts = np.searchsorted(pairs // base, np.arange(item_count + 2))
     return Followers(starts.astype(np.int64), pairs % base, counts)
+
+
+def save_followers(followers: Followers, path: Path) -> None:
+    """Write the counts as Parquet: item, follower, count."""
+    items = np.repeat(np.arange(len(followers.starts) - 1), np.diff(followers.starts))
+    columns = {"item": items, "follower": followers.items, "count": followers.counts}
+    table = pa.table({name: pa.array(values.astype(np.int32)) for name, values in columns.items()})
+    parquet.write_table(table, path)
+
+
+def load_followers(path: Path, item_count: int) -> Followers:
+    """Read what `save_followers` wrote.
+
+    Raises:
+        GenRecError: The file is missing or damaged.
+    """
+    try:
+        table = parquet.read_table(path)
+        items, followers, counts = (
+            table[name].to_numpy().astype(np.int64) for name in ("item", "follower", "count")
+        )
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise GenRecError(f"the transition counts {path} are missing or damaged ({error}); train anew") from error
+    return Followers(np.searchsorted(items, np.arange(item_count + 2)).astype(np.int64), followers, counts)

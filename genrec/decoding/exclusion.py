@@ -38,33 +38,18 @@ def list_exclusions(excluded: Tensor, allowed: Tensor, only_listed: Tensor) -> E
     return Exclusion(items * first, change, only_listed)
 
 
-def items_left(
-    exclusion: Exclusion,
-    leaves: Tensor,
-    parents: Tensor,
-    parent_of_item: Tensor,
-    slot_of_item: Tensor,
-    single: bool,
-) -> Tensor:
+def items_left(exclusion: Exclusion, leaves: Tensor, place: Tensor, below: Tensor) -> Tensor:
     """How many items may still be returned below each candidate child.
 
     Args:
         exclusion: Of `list_exclusions`.
         leaves: int64 [batch, beams, slots] items below each child in the whole catalogue, or with 1 for the batch.
-        parents: int64 [batch, beams] distinct nodes, or [1, beams]; a dead beam's is no item's ancestor.
-        parent_of_item: int64 [batch, n] each listed item's ancestor at the parents' depth.
-        slot_of_item: int64 [batch, n] that ancestor's child on the item's path.
-        single: Whether there is one node at the parents' depth, everything's ancestor.
+        place: int64 [batch, n] of `locate`, for the listed items.
+        below: As `place`.
 
     Returns:
         int64 [batch, beams * slots].
     """
-    beams, slots = leaves.shape[1:]
-    change, place = exclusion.change, slot_of_item
-    if not single:
-        below = (parent_of_item.unsqueeze(2) == parents.unsqueeze(1)).long()  # [batch, n, beams], at most one 1
-        beam = (below * torch.arange(beams, device=leaves.device)).sum(2)
-        change = change * below.sum(2)
-        place = beam * slots + slot_of_item
+    change = exclusion.change * below
     start = torch.where(exclusion.only_listed, 0, leaves.flatten(1))  # [batch, beams * slots]
     return start.scatter_add(1, torch.where(change != 0, place, 0), change)

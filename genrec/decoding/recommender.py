@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from genrec.decoding.encoder import EncoderPass
 from genrec.decoding.exclusion import list_exclusions
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.search import BeamSearch
 from genrec.indexing.tokens import TokenScheme
 from genrec.indexing.trie import build_trie
@@ -13,7 +14,15 @@ from genrec.model.modeling import GenRecForConditionalGeneration
 
 
 class RecommenderModule(nn.Module):
-    """Input building, encoder and beam search; what evaluation runs is what export traces."""
+    """Input building, encoder and beam search; what evaluation runs is what export traces.
+
+    Args:
+        model: The trained model.
+        scheme: Its tokens.
+        beams: Beams of the search.
+        k: Length of the lists.
+        prior: Mixed with the model's distribution; None leaves the model alone.
+    """
 
     def __init__(
         self,
@@ -21,9 +30,10 @@ class RecommenderModule(nn.Module):
         scheme: TokenScheme,
         beams: int,
         k: int,
+        prior: TransitionPrior | None = None,
     ) -> None:
         super().__init__()
-        self.k = k
+        self.k, self.prior = k, prior
         self.user_count = model.config.user_count
         self.inputs = InputBuilder(scheme, model.config)
         self.encoder = EncoderPass(model.model.encoder)
@@ -56,7 +66,8 @@ class RecommenderModule(nn.Module):
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
         states, padding = self.encoder(inputs)
-        items, scores = self.search(states, padding, exclusion)
+        prior = None if self.prior is None else self.prior(history)
+        items, scores = self.search(states, padding, exclusion, prior)
         return _widen(items[:, : self.k], scores[:, : self.k], self.k)
 
     @staticmethod

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.modeling import GenRecForConditionalGeneration
@@ -74,13 +75,20 @@ class TorchScorer(ModuleScorer):
         model: Stays on the device where it is.
         scheme: Its tokens.
         beams: Beams of the search; as many as the list is long where that is more.
+        prior: Mixed with the model's distribution.
     """
 
-    def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, beams: int = BEAMS) -> None:
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        scheme: TokenScheme,
+        beams: int = BEAMS,
+        prior: TransitionPrior | None = None,
+    ) -> None:
         on_cpu = model.device.type == "cpu"
         super().__init__(model.device, cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS, beams)
-        self.model, self.scheme, self.beams = model, scheme, beams
+        self.model, self.scheme, self.beams, self.prior = model, scheme, beams, prior
 
     def make_module(self, k: int) -> RecommenderModule:
         """The module for lists of `k` items by as many beams."""
-        return RecommenderModule(self.model, self.scheme, k, k)
+        return RecommenderModule(self.model, self.scheme, k, k, self.prior)

@@ -1,19 +1,35 @@
 """Trie-constrained beam search, written once for vectors: used by eval and recommend, traced into ONNX."""
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from genrec.decoding.candidates import locate
 from genrec.decoding.decoder import BeamDecoder, Memory
 from genrec.decoding.exclusion import Exclusion, items_left
+from genrec.decoding.prior import Mass, mix
 from genrec.indexing.trie import Level, Trie
 from genrec.model.modeling import GenRecForConditionalGeneration
 
 DEAD = -2
 """Node of a beam that no allowed item is left for: equal to no item's node, -1 (no item) included."""
+
+
+class Beams(NamedTuple):
+    """The prefixes that a search keeps.
+
+    Attributes:
+        node: int64 [batch, beams] of the trie.
+        score: float32 [batch, beams] what they are ranked by; -inf is a dead beam.
+        likelihood: float32 [batch, beams] the model's part of it; the score itself where there is no prior.
+    """
+
+    node: Tensor
+    score: Tensor
+    likelihood: Tensor
 
 
 class TrieLevel(nn.Module):
@@ -59,6 +75,18 @@ class TrieLevel(nn.Module):
         exists = children < self.start[nodes + 1].long().unsqueeze(2)
         return torch.where(exists, children, 0), exists
 
+    def locate(self, items: Tensor, above: "TrieLevel | None", parents: Tensor) -> tuple[Tensor, Tensor]:
+        """Where items (int64 [batch, n]) stand among the children of `parents`; see `locate`.
+
+        Args:
+            items: Item indexes.
+            above: The level whose children the parents are; None for the root.
+            parents: int64 [batch, beams].
+        """
+        parent_of_item = torch.zeros_like(items) if above is None else above.node_of_item[items].long()
+        slot_of_item = self.node_of_item[items].long() - self.start[parent_of_item].long()
+        return locate(parents, parent_of_item, slot_of_item, self.widest, self.single)
+
     def log_probabilities(self, rows: Tensor, children: Tensor, exists: Tensor) -> Tensor:
         """Log-softmax over the children of each beam's node, float32 [batch, beams, slots]."""
         logits = functional.linear(rows, self.weight, self.bias).float()
@@ -83,35 +111,39 @@ class BeamSearch(nn.Module):
         self.register_buffer("prefix", torch.tensor([[start, *trie.prefix.tolist()]]), persistent=False)
         self.register_buffer("item_of_leaf", torch.from_numpy(trie.item_of_leaf), persistent=False)
 
-    def forward(self, states: Tensor, padding: Tensor, exclusion: Exclusion) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, states: Tensor, padding: Tensor, exclusion: Exclusion, prior: Mass | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Search from encoder states.
 
         Args:
             states: [batch * length, d_model].
             padding: [batch, 1, 1, length]; 0, or -inf on padding.
             exclusion: What may be returned.
+            prior: What is mixed with the model's distribution.
 
         Returns:
             Items int64 and scores float32, both [batch, width] with width = min(beams, items of the catalogue),
             scores descending, equal scores by item index; (0, -inf) where fewer items are allowed. A score is
-            the sum over the item's tokens of the log-softmax over the children of each trie node.
+            the sum over the item's tokens of the log-softmax over the children of each trie node; with a prior
+            the logarithm of the mixture.
         """
         encoded = self.decoder.remember(states, padding)
         rows, past, sight = self._begin(encoded, padding)
         node = self.prefix[:, :1] * 0  # the root; [1, 1], as long as all users have the same beam
-        scores = node.to(torch.float32)
-        parent_of_item = torch.zeros_like(exclusion.items)
+        beams = Beams(node, node.to(torch.float32), node.to(torch.float32))
+        above = None  # the level that led to the beams' nodes
         levels = cast(list[TrieLevel], list(self.levels))
         for depth, level in enumerate(levels):
-            node, scores, place = self._extend(level, rows, node, scores, exclusion, parent_of_item)
+            beams, place = self._extend(level, above, rows, beams, exclusion, prior)
+            above = level
             if depth + 1 < len(levels):
                 parent, slot = _split_place(level, place)
-                token = slot if level.aligned else level.token[node].long()
+                token = slot if level.aligned else level.token[beams.node].long()
                 embedded = self.decoder.embed(level.vocabulary[token].long(), self.prefix.shape[1] + depth)
                 sight = _descend(sight, parent, level)
                 rows, past = self.decoder.step(embedded, encoded, padding, past, sight)
-                parent_of_item = level.node_of_item[exclusion.items].long()
-        return _rank(self.item_of_leaf[node].long(), scores)
+        return _rank(self.item_of_leaf[beams.node].long(), beams.score)
 
     def _begin(self, encoded: Memory, padding: Tensor) -> tuple[Tensor, Memory, Tensor]:
         """Feed what every search begins with; the last token's rows [batch, d_model], the past, its sight."""
@@ -126,25 +158,33 @@ class BeamSearch(nn.Module):
     def _extend(
         self,
         level: TrieLevel,
+        above: TrieLevel | None,
         rows: Tensor,
-        node: Tensor,
-        scores: Tensor,
+        beams: Beams,
         exclusion: Exclusion,
-        parent_of_item: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One step: the best children of all beams, their scores and their places among all candidates."""
-        children, exists = level.slots(node)
+        prior: Mass | None,
+    ) -> tuple[Beams, Tensor]:
+        """One step: the best children of all beams, and their places among all candidates."""
+        children, exists = level.slots(beams.node)
         log_probabilities = level.log_probabilities(rows, children, exists)
         leaves = exists.long() if level.last else torch.where(exists, level.leaves[children].long(), 0)
-        slot_of_item = level.node_of_item[exclusion.items].long() - level.start[parent_of_item].long()
-        alive = torch.where(scores > -torch.inf, node, DEAD)
-        left = items_left(exclusion, leaves, alive, parent_of_item, slot_of_item, level.single)
-        candidates = (scores.unsqueeze(2) + log_probabilities).flatten(1)
+        alive = torch.where(beams.score > -torch.inf, beams.node, DEAD)
+        left = items_left(exclusion, leaves, *level.locate(exclusion.items, above, alive))
+        likelihood = (beams.likelihood.unsqueeze(2) + log_probabilities).flatten(1)
+        candidates = likelihood
+        if prior is not None:
+            place, below = level.locate(prior.items, above, alive)
+            mass = prior.mass * below
+            sums = torch.zeros_like(likelihood).scatter_add(1, torch.where(mass > 0, place, 0), mass)
+            candidates = mix(likelihood, sums, prior.model)
         candidates = torch.where(left > 0, candidates, -torch.inf)
         best, place = candidates.topk(level.kept, dim=1)
-        if level.single:  # then a child's place is its number
-            return place, best, place
-        return children.flatten(1).gather(1, place), best, place
+        kept = best
+        if prior is not None:  # a dead beam's children are dead too
+            kept = torch.where(best > -torch.inf, likelihood.gather(1, place), -torch.inf)
+        # Where there is one parent a child's place is its number.
+        node = place if level.single else children.flatten(1).gather(1, place)
+        return Beams(node, best, kept), place
 
 
 def _split_place(level: TrieLevel, place: Tensor) -> tuple[Tensor, Tensor]:

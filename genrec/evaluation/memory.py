@@ -8,8 +8,11 @@ from typing import Any
 from genrec.files import atomic_file
 from genrec.ids import EVALUATIONS_FILE
 
-_KEY = ("split", "exclude_seen", "beams")
+_KEY = ("split", "exclude_seen", "as_visitor", "beams")
 """Evaluations that agree in these replace each other."""
+
+_DEFAULTS = {"as_visitor": False}
+"""What entries of earlier versions lack."""
 
 
 def remember(run: Path, result: dict[str, Any]) -> None:
@@ -18,6 +21,7 @@ def remember(run: Path, result: dict[str, Any]) -> None:
     entry = {
         "split": result["split"],
         "exclude_seen": protocol["exclude_seen"],
+        "as_visitor": protocol["as_visitor"],
         "beams": protocol["beams"],
         "users": result["users"],
         "metrics": result["metrics"],
@@ -32,6 +36,6 @@ def recall(run: Path) -> list[dict[str, Any]]:
     """The results that are kept, oldest first; none where the file is missing or damaged."""
     try:
         text = (run / EVALUATIONS_FILE).read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
-    except (OSError, ValueError):
+        return [{**_DEFAULTS, **json.loads(line)} for line in text.splitlines()]
+    except (OSError, ValueError, TypeError):
         return []

@@ -61,7 +61,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     """
     scheme = run.scheme
     with reporter.task("export", 3) as task:
-        module = RecommenderModule(run.model, scheme, settings["beams"], settings["k"]).eval()
+        module = RecommenderModule(run.model, scheme, settings["beams"], settings["k"], run.prior).eval()
         names = _write_graph(module, folder, settings)
         task.advance()
         export_split(run.model, folder, settings["opset"])
@@ -72,7 +72,7 @@ def write_bundle(run: Run, folder: Path, settings: dict[str, Any], reporter: Rep
     # The manifest is written twice: the recommender that is compared reads the first.
     write_manifest(folder, manifest, names)
     bundle = Recommender(folder, device="cpu", verify=False)
-    torch_scorer = TorchScorer(run.model, scheme, settings["beams"])
+    torch_scorer = TorchScorer(run.model, scheme, settings["beams"], run.prior)
     manifest["parity"] = measure_parity(torch_scorer, bundle, run.sequences, settings["k"], reporter)
     if settings["quantize"] != "none":
         _compare(run, folder, bundle, manifest, reporter)
@@ -142,6 +142,7 @@ def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any
         "dataset": {"name": dataset["name"], "checksum": dataset["checksum"]},
         "run": {"name": run.path.absolute().name, "checksum": _checksum(run.info["files"])},
         "parameters": run.info.get("parameters"),
+        "prior": {"transitions": run.prior.weight} if run.prior else {},
         "metrics": result.get("best") or {},
         "example_items": items.slice(0, 2).to_pylist(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},

@@ -10,12 +10,16 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from genrec.config import GENREC, TrainConfig, TrainerConfig
+from genrec.baselines.settings import BaselineConfig
+from genrec.config import GENREC, TrainConfig
 from genrec.data.dataset import Dataset
+from genrec.data.followers import count_followers, load_followers, save_followers
+from genrec.data.split import train_part
 from genrec.data.tables import Sequences, read_sequences
+from genrec.decoding.prior import MOST, TransitionPrior
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
-from genrec.folders import RUN, require_kind
+from genrec.folders import RUN, prior_weight, require_kind
 from genrec.ids import (
     CONFIG_FILE,
     EVALUATIONS_FILE,
@@ -25,6 +29,7 @@ from genrec.ids import (
     RUN_FILE,
     TABLE_FILES,
     TRAINING,
+    TRANSITIONS_FILE,
     WEIGHTS_FILE,
 )
 from genrec.indexing.tokens import TokenScheme, load_scheme
@@ -41,6 +46,8 @@ class Run:
     config: TrainConfig
     model: GenRecForConditionalGeneration
     scheme: TokenScheme
+    prior: TransitionPrior | None = None
+    """What is mixed with the model's distribution, on the model's device."""
 
     @property
     def sequences(self) -> Sequences:
@@ -49,7 +56,7 @@ class Run:
 
 
 def start_run(
-    folder: Path, dataset: Dataset, config: TrainerConfig, scheme: TokenScheme | None, **info: Any
+    folder: Path, dataset: Dataset, config: TrainConfig | BaselineConfig, scheme: TokenScheme | None, **info: Any
 ) -> None:
     """Write what a run knows before its training: settings, tokens and the dataset's tables.
 
@@ -64,6 +71,9 @@ def start_run(
         shutil.copyfile(dataset.path / name, folder / name)
     if scheme is not None:
         scheme.save(folder)
+    if config.prior == "transitions":
+        train = train_part(dataset.sequences)
+        save_followers(count_followers(train, dataset.item_count, most=MOST), folder / TRANSITIONS_FILE)
     content = {
         "format_version": FORMAT_VERSION,
         "status": TRAINING,
@@ -109,7 +119,10 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
         config = TrainConfig(**info["config"])
     except (TypeError, ValueError) as error:
         raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
-    return Run(path, info, config, load_model(path).to(device).eval(), load_scheme(path))
+    scheme = load_scheme(path)
+    prior = load_prior(path, scheme.item_count, weight) if (weight := prior_weight(info)) else None
+    model = load_model(path).to(device).eval()
+    return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
 
 
 def open_finished(path: Path) -> dict[str, Any]:
@@ -134,6 +147,15 @@ def model_of(info: dict[str, Any]) -> str:
     """The model that run.json names; the first runs named none and were GenRec's."""
     config = info.get("config")
     return str(config.get("model", GENREC)) if isinstance(config, dict) else GENREC
+
+
+def load_prior(path: Path, item_count: int, weight: float) -> TransitionPrior:
+    """The prior over the transitions that a run counted before its training.
+
+    Raises:
+        GenRecError: The counts are missing or damaged.
+    """
+    return TransitionPrior(load_followers(path / TRANSITIONS_FILE, item_count), weight)
 
 
 def load_model(path: Path) -> GenRecForConditionalGeneration:

@@ -15,6 +15,8 @@ class GenRecConfig(BartConfig):
         label_smoothing: Probability mass that the training loss spreads over the vocabulary.
         input_length: Most positions of the encoder's input; None allows as many as have an embedding.
         merged_tokens: Tokens that one position of the encoder sums, an item's; 0 gives each token a position.
+        causal_encoder: Whether a position of the encoder sees itself and those before it only; such an input has
+            no [END], which nothing would see.
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients.
@@ -32,6 +34,7 @@ class GenRecConfig(BartConfig):
         label_smoothing: float = 0.0,
         input_length: int | None = None,
         merged_tokens: int = 0,
+        causal_encoder: bool = False,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
         item_loss: float = 0.0,
@@ -43,6 +46,7 @@ class GenRecConfig(BartConfig):
         self.label_smoothing = label_smoothing
         self.input_length = input_length
         self.merged_tokens = merged_tokens
+        self.causal_encoder = causal_encoder
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
         self.item_loss = item_loss

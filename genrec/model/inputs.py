@@ -1,6 +1,7 @@
 """From user and item indexes to the encoder's inputs (paper, equation 1), by vector gathers alone.
 
-One module serves training, evaluation and the exported graph: `[BEG] user item ... [MASK] ... [END]`.
+One module serves training, evaluation and the exported graph: `[BEG] user item ... [MASK] ... [END]`,
+without [END] where the encoder is causal.
 """
 
 from typing import NamedTuple
@@ -43,10 +44,11 @@ class InputBuilder(nn.Module):
         self.item_count = scheme.item_count
         self.mask_item = scheme.item_count + 1
         self.max_length = config.input_length or config.max_position_embeddings
+        self.causal = config.causal_encoder
         self.merged, self.user_buckets = config.merged_tokens, config.user_buckets
         self.depth = scheme.encoder_tokens.shape[1]
-        self.budget = self.max_length - 2 - scheme.user_tokens.shape[1]
-        """Positions left for the items and [MASK] beside [BEG], the user and [END]."""
+        self.budget = self.max_length - (1 if self.causal else 2) - scheme.user_tokens.shape[1]
+        """Positions left for the items and [MASK] beside [BEG], the user and [END], if there is one."""
         mask_row = torch.full((1, self.depth), self.pad, dtype=torch.int64)
         mask_row[0, 0] = scheme.special.mask
         items = torch.from_numpy(scheme.encoder_tokens).long()
@@ -82,10 +84,11 @@ class InputBuilder(nn.Module):
         edge = self._user_rows(users).unsqueeze(1)
         none = torch.zeros_like(edge)
         begin, end = none + self.begin, none + self.end
-        row = torch.cat([self._wide(begin), self._wide(user), tokens, self._wide(end)], dim=1)
-        user_ids = torch.cat([none, edge.expand_as(user), torch.zeros_like(item), none], dim=1)
-        item_ids = torch.cat([none, torch.zeros_like(user), item, none], dim=1)
-        return self._close_gaps(row, user_ids, item_ids)
+        row = [self._wide(begin), self._wide(user), tokens, self._wide(end)]
+        user_ids = [none, edge.expand_as(user), torch.zeros_like(item), none]
+        item_ids = [none, torch.zeros_like(user), item, none]
+        parts = slice(3 if self.causal else 4)
+        return self._close_gaps(*(torch.cat(column[parts], dim=1) for column in (row, user_ids, item_ids)))
 
     def _user_rows(self, users: Tensor) -> Tensor:
         """Rows of the users' embeddings, int64 [batch]: their own, or those they are hashed to."""

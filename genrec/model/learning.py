@@ -81,18 +81,71 @@ def learn(
     share = model.config.dropout
     padding = torch.zeros_like(attention_mask, dtype=embedded.dtype).masked_fill_(attention_mask == 0, -torch.inf)
     padding = padding[:, None, None, :]
+    sight = padding
+    if model.config.causal_encoder:
+        later = torch.ones(2 * (embedded.shape[1],), dtype=torch.bool, device=embedded.device).triu(1)
+        sight = padding.masked_fill(later, -torch.inf)
     states = _begin(encoder, embedded, share)
     for layer in encoder.layers:
-        states = _encoder_layer(layer, states, padding, share)
+        states = _encoder_layer(layer, states, sight, share)
     hidden = _begin(decoder, decoder.embed_tokens(decoder_input_ids), share)
     for layer in decoder.layers:
         hidden = _decoder_layer(layer, hidden, states, padding, share)
     return states, model.lm_head(hidden) + model.final_logits_bias
 
 
-def _begin(part: BartDecoder, embedded: Tensor, share: float) -> Tensor:
+def learn_prefixes(
+    model: Any, embedded: Tensor, mask_embedding: Tensor, decoder_input_ids: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Encode and decode all prefixes of sequences at once, in training mode, where the encoder is causal.
+
+    The [MASK] of each prefix stands behind the sequence, with the position of the item that it hides; it sees the
+    prefix and itself, and nothing sees it but its own decoder tokens. Padding on the right is later than all that
+    counts, so no mask is needed for it.
+
+    Args:
+        model: A `GenRecForConditionalGeneration` with a causal encoder.
+        embedded: [batch, items + 1, d_model] of `[BEG] user item item ...`, the last item left out.
+        mask_embedding: [d_model] of the token [MASK].
+        decoder_input_ids: int64 [batch, items, steps].
+
+    Returns:
+        The states at each [MASK], [batch, items, d_model], and logits [batch, items, steps, vocabulary].
+    """
+    encoder, decoder = model.model.encoder, model.model.decoder
+    share = model.config.dropout
+    batch, items, steps = decoder_input_ids.shape
+    length = items + 1
+    masks = mask_embedding.expand(batch, items, -1)
+    place = torch.arange(length, device=embedded.device)
+    whole = torch.cat([embedded, masks], dim=1)
+    sight = _sight(items, embedded)
+    states = _begin(encoder, whole, share, torch.cat([place, place[1:] + 1]))
+    for layer in encoder.layers:
+        states = _encoder_layer(layer, states, sight, share)
+    rows = decoder.embed_tokens(decoder_input_ids.flatten(0, 1))  # [batch * items, steps, d_model]
+    hidden = _begin(decoder, rows, share)
+    seen = sight[length:].repeat_interleave(steps, 0)  # [items * steps, length + items]
+    for layer in decoder.layers:
+        hidden = _decoder_layer(layer, hidden, states, seen, share)
+    logits = model.lm_head(hidden) + model.final_logits_bias
+    return states[:, length:], logits.unflatten(0, (batch, items))
+
+
+def _sight(items: int, like: Tensor) -> Tensor:
+    """What each position of `learn_prefixes` sees: 0 or -inf, [2 * items + 1, 2 * items + 1]."""
+    length = items + 1
+    place = torch.arange(length + items, device=like.device)
+    before = torch.where(place < length, place, place - items)  # the last of the sequence that a position sees
+    seen = (place < length) & (place <= before.unsqueeze(1)) | (place == place.unsqueeze(1))
+    return torch.zeros_like(seen, dtype=like.dtype).masked_fill_(~seen, -torch.inf)
+
+
+def _begin(part: BartDecoder, embedded: Tensor, share: float, places: Tensor | None = None) -> Tensor:
+    """Add positions, in their order or as given (int64 [length]), and normalise."""
     first = part.embed_positions.offset
-    positions = part.embed_positions.weight[first : first + embedded.shape[1]]
+    weight = part.embed_positions.weight
+    positions = weight[first : first + embedded.shape[1]] if places is None else weight[places + first]
     return dropout(part.layernorm_embedding(embedded + positions), share)
 
 
@@ -111,9 +164,11 @@ def _decoder_layer(
     query, key, value = _project(hidden, own, ("q_proj", "k_proj", "v_proj"))
     found = _attend(own, query, key, value, None, causal=True)
     hidden = layer.self_attn_layer_norm(hidden + dropout(found, share))
-    (query,) = _project(hidden, other, ("q_proj",))
+    # Several rows of tokens may belong to one row of states: they ask side by side.
+    asking = hidden.reshape(len(states), -1, hidden.shape[2])
+    (query,) = _project(asking, other, ("q_proj",))
     key, value = _project(states, other, ("k_proj", "v_proj"))
-    found = _attend(other, query, key, value, padding)
+    found = _attend(other, query, key, value, padding).view_as(hidden)
     hidden = layer.encoder_attn_layer_norm(hidden + dropout(found, share))
     return _feed_forward(layer, hidden, share)
 

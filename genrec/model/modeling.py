@@ -10,10 +10,17 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 from transformers.models.bart.modeling_bart import BartEncoder, shift_tokens_right
 
 from genrec.model.configuration import GenRecConfig
-from genrec.model.learning import learn
+from genrec.model.learning import learn, learn_prefixes
 
 IGNORED = -100
 """Label of a position that the loss skips."""
+
+
+def causal_mask(length: int, like: Tensor) -> Tensor:
+    """[length, length] of another tensor's kind: 0 where the column is not after the row, else -inf."""
+    place = torch.arange(length, device=like.device)
+    later = place.unsqueeze(0) > place.unsqueeze(1)
+    return torch.zeros_like(later, dtype=like.dtype).masked_fill(later, -torch.inf)
 
 
 class GenRecEncoder(BartEncoder):
@@ -55,6 +62,16 @@ class GenRecEncoder(BartEncoder):
         if item_ids is not None:
             embeds = embeds + self.item_embedding(item_ids)
         return super().forward(attention_mask=attention_mask, inputs_embeds=embeds, **options)
+
+    def _update_full_mask(self, attention_mask: Tensor | None, inputs_embeds: Tensor) -> Any:
+        """BART's hook for its encoder's mask [batch, 1, length, length]; a causal one sees nothing later."""
+        if not self.config.causal_encoder:
+            return super()._update_full_mask(attention_mask, inputs_embeds)
+        mask = causal_mask(inputs_embeds.shape[1], inputs_embeds)[None, None]
+        if attention_mask is None:
+            return mask.expand(inputs_embeds.shape[0], -1, -1, -1)
+        padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(mask.dtype)
+        return (mask + padding[:, None, None, :]).clamp(min=torch.finfo(mask.dtype).min)
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
@@ -115,11 +132,13 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
 
         Args:
             decoder_input_ids: int64 [batch, steps]; made from `labels` where absent.
-            labels: int64 [batch, steps] tokens of the masked item; `IGNORED` (-100) on padding.
+            labels: int64 [batch, steps] tokens of the masked item; `IGNORED` (-100) on padding. Or, for a causal
+                encoder in training, int64 [batch, items, steps]: the input is then a sequence without [MASK] whose
+                item n is learned from all before it.
             num_items_in_batch: Labels of the whole step, of which this batch may be a part: the loss is divided by
                 it in place of the batch's own number.
-            target_items: int64 [batch] the masked item, 0 in a row that teaches nothing; with `config.item_loss`
-                and in training only.
+            target_items: int64 [batch], or [batch, items], the masked item; 0 in a row that teaches nothing. With
+                `config.item_loss` and in training only.
 
         Returns:
             logits [batch, steps, vocabulary], and where `labels` are given the mean cross-entropy over the
@@ -128,6 +147,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         """
         inputs = (input_ids, attention_mask, user_ids, item_ids)
         given = all(tensor is not None for tensor in inputs)
+        if self.training and given and labels is not None and labels.dim() == 3:
+            return self._learn_prefixes(*inputs, labels, num_items_in_batch, target_items)
         if self.training and self.joined and labels is not None and given:
             return self._learn(*inputs, labels, num_items_in_batch, target_items)
         if encoder_outputs is None:
@@ -154,9 +175,9 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         if labels is None:
             return output
         loss = self._loss(output.logits, labels, num_items_in_batch)
-        if self.training:
-            states = output.encoder_last_hidden_state
-            loss = loss + self._item_loss(input_ids, states, labels, num_items_in_batch, target_items)
+        if self.training and self.config.item_loss and target_items is not None and input_ids is not None:
+            scores = self.item_logits(input_ids, output.encoder_last_hidden_state)
+            loss = loss + self._item_loss(scores, target_items, labels, num_items_in_batch)
         return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     def _learn(
@@ -175,13 +196,36 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         shifted = shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
-        loss = loss + self._item_loss(input_ids, states, labels, count, target_items)
+        if config.item_loss and target_items is not None:
+            loss = loss + self._item_loss(self.item_logits(input_ids, states), target_items, labels, count)
+        return Seq2SeqLMOutput(loss=loss, logits=logits)
+
+    def _learn_prefixes(
+        self,
+        input_ids: Any,
+        attention_mask: Any,
+        user_ids: Any,
+        item_ids: Any,
+        labels: Tensor,
+        count: Tensor | None,
+        target_items: Tensor | None,
+    ) -> Seq2SeqLMOutput:
+        """All prefixes of sequences in one pass: what each prefix with its own [MASK] would give, to rounding."""
+        encoder, config = self.model.encoder, self.config
+        embedded = encoder.embed(input_ids) + encoder.user_embedding(user_ids) + encoder.item_embedding(item_ids)
+        flat = shift_tokens_right(labels.flatten(0, 1), config.pad_token_id, config.decoder_start_token_id)
+        shifted = flat.view_as(labels)
+        masked, logits = learn_prefixes(self, embedded, encoder.embed_tokens.weight[config.mask_token], shifted)
+        real = (labels != IGNORED).any(2)
+        loss = self._loss(logits[real], labels[real], count)
+        if config.item_loss and target_items is not None:
+            loss = loss + self._item_loss(self._name_items(masked[real]), target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
         """Cross-entropy over the labels, divided by `count` or their own number."""
         loss = functional.cross_entropy(
-            logits.flatten(0, 1).float(),
+            logits.flatten(0, -2).float(),
             labels.flatten(),
             ignore_index=IGNORED,
             label_smoothing=self.config.label_smoothing if self.training else 0.0,
@@ -198,22 +242,27 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
             states: [batch, length, d_model] of the encoder.
         """
+        first = input_ids[..., 0] if input_ids.dim() == 3 else input_ids
+        place = (first == self.config.mask_token).long().argmax(1)
+        return self._name_items(states[torch.arange(len(place), device=place.device), place])
+
+    def _name_items(self, masked: Tensor) -> Tensor:
+        """[n, items + 1] of the states [n, d_model] at a [MASK]."""
         table = self.model.encoder.item_embedding.weight
         if self._unseen is None or self._unseen.device != table.device:
             self._unseen = torch.zeros_like(table[:, 0]).masked_fill_((table == 0).all(1), -torch.inf).detach()
-        first = input_ids[..., 0] if input_ids.dim() == 3 else input_ids
-        place = (first == self.config.mask_token).long().argmax(1)
-        masked = states[torch.arange(len(place), device=place.device), place]
         return functional.linear(masked, table, self._unseen)
 
-    def _item_loss(
-        self, input_ids: Any, states: Any, labels: Tensor, count: Tensor | None, target_items: Tensor | None
-    ) -> Tensor | float:
-        """The auxiliary loss, divided as the other."""
-        if not self.config.item_loss or target_items is None:
-            return 0.0
-        logits = self.item_logits(input_ids, states).float()
-        loss = functional.cross_entropy(logits, target_items, ignore_index=0, reduction="sum")
+    def _item_loss(self, scores: Tensor, items: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
+        """The auxiliary loss, divided as the other.
+
+        Args:
+            scores: [n, items + 1].
+            items: int64 [n]; 0 is skipped.
+            labels: Of the batch.
+            count: Labels of the whole step.
+        """
+        loss = functional.cross_entropy(scores.float(), items, ignore_index=0, reduction="sum")
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
     def use_sparse_ids(self, sparse: bool) -> None:

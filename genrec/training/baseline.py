@@ -1,5 +1,6 @@
 """A reference model before its training."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -36,6 +37,10 @@ class BuiltBaseline:
     def scorer(self) -> ItemScorer:
         """The model as it is."""
         return ItemScorer(self.model)
+
+    def lanes(self, device: torch.device) -> AbstractContextManager[None]:
+        """Batches are computed whole."""
+        return nullcontext()
 
     def load_model(self, folder: Path) -> None:
         """Take up the weights that a phase left."""

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import IGNORED
-from genrec.training.examples import Examples, Ints
+from genrec.training.examples import Examples, Ints, PrefixWindows
 
 POOL_BATCHES = 50
 """Batches' worth of shuffled examples that are sorted by length together: little padding, much shuffling."""
@@ -121,22 +122,54 @@ class Collator:
     seed: int
 
     def __call__(self, places: list[Place]) -> dict[str, Tensor]:
-        epoch = places[0][0]
-        drawn = np.array([example for _, example in places], dtype=np.int64)
-        filler = drawn < 0
-        numbers = np.where(filler, ~drawn, drawn)
+        epoch, numbers, filler = _read(places)
         items, users, targets = self.examples.rows(numbers, epoch)
-        unknown = _uniform(self.seed, epoch, numbers) < self.unknown_share
-        shown = torch.from_numpy(np.where(unknown, 0, users))
-        inputs = self.builder(torch.from_numpy(items), shown)
+        users = self.shown(users, numbers, epoch)
+        targets[filler] = 0
+        return self.gather(items, users, targets)
+
+    def shown(self, users: Ints, numbers: Ints, epoch: int) -> Ints:
+        """Users as the model sees them: some as unknown."""
+        return np.where(_uniform(self.seed, epoch, numbers) < self.unknown_share, 0, users)
+
+    def gather(self, items: Ints, users: Ints, targets: Ints) -> dict[str, Tensor]:
+        """The model's inputs and labels.
+
+        Args:
+            items: int64 [batch, n] item rows, zeros on the right.
+            users: int64 [batch].
+            targets: int64 [batch] or [batch, m] items to learn; 0 is none.
+        """
+        inputs = self.builder(torch.from_numpy(items), torch.from_numpy(users))
         width = int(inputs.attention_mask.sum(1).max())
-        labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()
-        labels[torch.from_numpy(filler)] = self.scheme.special.pad
+        labels = torch.from_numpy(self.scheme.item_tokens[targets]).long()  # row 0 is padding alone
         return {
             **{name: values[:, :width] for name, values in inputs._asdict().items()},
             "labels": torch.where(labels == self.scheme.special.pad, IGNORED, labels),
-            "target_items": torch.from_numpy(np.where(filler, 0, targets)),
+            "target_items": torch.from_numpy(targets),
         }
+
+
+@dataclass(frozen=True)
+class PrefixCollator(Collator):
+    """Turns (epoch, window) pairs into inputs of `learn_prefixes`: sequences, and labels for all their items."""
+
+    examples: PrefixWindows  # type: ignore[assignment]
+
+    def __call__(self, places: list[Place]) -> dict[str, Tensor]:
+        """Sequences without their last item, which nothing is learned from."""
+        epoch, numbers, filler = _read(places)
+        items, users, first = self.examples.windows(numbers)
+        known = np.arange(items.shape[1]) < first[:, None]
+        targets = np.where(known | filler[:, None], 0, items)
+        return self.gather(items[:, :-1], self.shown(users, numbers, epoch), targets)
+
+
+def _read(places: list[Place]) -> tuple[int, Ints, NDArray[np.bool_]]:
+    """The epoch, the examples' numbers, and which of them are fillers."""
+    drawn = np.array([example for _, example in places], dtype=np.int64)
+    filler = drawn < 0
+    return places[0][0], np.where(filler, ~drawn, drawn), filler
 
 
 def _uniform(seed: int, epoch: int, examples: Ints) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A model and its tokens before training: from scratch, or from pretrained BART."""
 
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,20 @@ from transformers import AutoTokenizer, BartConfig
 from genrec.config import SHAPE, TrainConfig
 from genrec.data.dataset import Dataset, Sequences
 from genrec.data.split import train_part
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.scorer import TorchScorer
 from genrec.errors import GenRecError
 from genrec.ids import PRETRAIN
+from genrec.indexing.evidence import read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.checkpoint import load_model, quiet_libraries
 from genrec.model.configuration import GenRecConfig
 from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import GenRecForConditionalGeneration
-from genrec.training.batches import Collator
-from genrec.training.examples import Examples, FinetuneExamples, PretrainExamples
+from genrec.training.batches import Collator, PrefixCollator
+from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
+from genrec.training.lanes import Lanes, lanes_for
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -57,12 +62,12 @@ class Built:
     def collator(self, phase: str, train: Sequences) -> Collator:
         """Maker of a phase's batches: the cloze task, or next items."""
         config, mask, most = self.config, self.builder.mask_item, self.builder.max_items
-        examples: Examples
+        how = (self.scheme, self.builder, config.user_dropout, config.seed)
         if phase == PRETRAIN:
-            examples = PretrainExamples(train, mask, most, config.seed)
-        else:
-            examples = FinetuneExamples(train, mask, most, config.prefixes == "all")
-        return Collator(examples, self.scheme, self.builder, config.user_dropout, config.seed)
+            return Collator(PretrainExamples(train, mask, most, config.seed), *how)
+        if config.learns_prefixes:
+            return PrefixCollator(PrefixWindows(train, most), *how)
+        return Collator(FinetuneExamples(train, mask, most, config.prefixes == "all"), *how)
 
     def learning_rate(self, phase: str) -> float:
         """The peak of a phase."""
@@ -70,9 +75,13 @@ class Built:
             return self.config.pretrain_learning_rate
         return self.config.learning_rate
 
-    def scorer(self) -> TorchScorer:
-        """The model as it is, with the beams of validation."""
-        return TorchScorer(self.model, self.scheme, self.config.beams)
+    def scorer(self, prior: TransitionPrior | None = None) -> TorchScorer:
+        """The model as it is, with the beams of validation, perhaps mixed with a prior."""
+        return TorchScorer(self.model, self.scheme, self.config.beams, prior)
+
+    def lanes(self, device: torch.device) -> AbstractContextManager[Lanes | None]:
+        """Lanes where they are quicker than a whole batch."""
+        return lanes_for(self.config, self.model.config.d_model, device)
 
     def load_model(self, folder: Path) -> None:
         """Take up the weights that a phase left."""
@@ -135,8 +144,16 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
 
 def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> TokenScheme:
     if config.indexing == TEXT:
-        return text_scheme(dataset.sequences, dataset.user_count, dataset.item_count, config.seed, tokenizer)
-    return own_scheme(dataset.sequences, dataset.item_count, config.indexing, config.seed, config.item_depth)
+        return text_scheme(dataset.user_count, dataset.item_count, config.seed, tokenizer)
+    return own_scheme(
+        dataset.sequences,
+        dataset.item_count,
+        config.indexing,
+        config.seed,
+        config.item_depth,
+        describe=partial(read_descriptions, dataset.path),
+        text_encoder=config.text_encoder,
+    )
 
 
 def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
@@ -149,6 +166,7 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,
+        "causal_encoder": config.encoder_attention == "causal",
         "user_buckets": config.user_buckets,
         "sparse_ids": config.sparse_ids,
         "dropout": config.dropout,

@@ -13,6 +13,7 @@ from torch import Tensor
 from genrec.data.memory import machine_memory
 from genrec.training.batches import LengthGroupedBatches, Place
 from genrec.training.guards import is_out_of_memory
+from genrec.training.lanes import Inputs, Lanes
 from genrec.training.trainable import BatchMaker
 
 LARGEST_BATCH = 1024
@@ -60,6 +61,7 @@ class Rehearsal:
         collator: Makes a batch.
         batches: The phase's.
         precision: "fp32", "bf16" or "fp16".
+        lanes: What the training computes with, if it does.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class Rehearsal:
         collator: BatchMaker,
         batches: LengthGroupedBatches,
         precision: str,
+        lanes: Lanes | None = None,
     ) -> None:
-        self.model, self.collator, self.batches = model, collator, batches
+        self.model, self.collator, self.batches, self.lanes = model, collator, batches, lanes
         self.dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
         self.parameters = sum(weight.numel() for weight in model.parameters())
         longest_first = np.argsort(-batches.lengths, kind="stable")[:LARGEST_BATCH]
@@ -91,6 +94,8 @@ class Rehearsal:
             seconds = (time.perf_counter() - started) / timed if timed else 0.0
         parts = self.batches.share.parts
         at_once = -(-self.batches.batch_size // (self.batches.share.processes * parts))
+        if self.lanes:
+            at_once = min(at_once, self.lanes.most_examples(self._inputs(self.longest[:1])["input_ids"].shape[1]))
         held = self._held()
         return Estimate(seconds * parts, held + self._step_bytes(at_once), held + self._free())
 
@@ -135,20 +140,27 @@ class Rehearsal:
 
         probed = self.longest[:_PROBED]
         with self._untouched(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-            loss = self._loss(probed)  # kept: a storage that is freed could be counted twice under its address
+            loss = self._loss(
+                self._inputs(probed)
+            )  # kept: a storage that is freed could be counted twice under its address
         del loss
         return sum(sizes.values()) / len(probed)
 
     def _learn(self, batch: list[Place]) -> None:
-        self._loss(batch).backward()
+        inputs = self._inputs(batch)
+        if self.lanes and self.lanes.fit(inputs):
+            self.lanes(self._loss, inputs, list(self.model.parameters()))
+        else:
+            self._loss(inputs).backward()
         self.model.zero_grad(set_to_none=True)
         if self.model.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def _loss(self, batch: list[Place]) -> Tensor:
-        device = self.model.device
-        inputs = {name: values.to(device) for name, values in self.collator(batch).items()}
-        with torch.autocast(device.type, dtype=self.dtype, enabled=self.dtype is not None):
+    def _inputs(self, batch: list[Place]) -> Inputs:
+        return {name: values.to(self.model.device) for name, values in self.collator(batch).items()}
+
+    def _loss(self, inputs: Inputs) -> Tensor:
+        with torch.autocast(self.model.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             return self.model(**inputs).loss
 
     def _untouched(self) -> AbstractContextManager[None]:

@@ -32,17 +32,78 @@ class Rows(NamedTuple):
 class Examples(Protocol):
     """A maker of examples, numbered from 0."""
 
+    owners: Ints
+    """int64 [examples], whose example each is: a user's index less 1."""
+
     def __len__(self) -> int:
         """The number of examples in an epoch."""
 
     def lengths(self) -> Ints:
         """int64 [examples]: items that each example shows, [MASK] included."""
 
-    def users(self, examples: Ints) -> Ints:
-        """int64 [batch]: whose examples these are."""
-
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """Make a batch of examples (int64 [batch]) as they are in an epoch."""
+
+    @property
+    def targets_each(self) -> float:
+        """Items that an example teaches, on average."""
+
+
+class Windows(NamedTuple):
+    """A batch of stretches of sequences, of which all items from some place on are targets.
+
+    Attributes:
+        items: int64 [batch, n] item indexes, oldest first, zeros on the right.
+        users: int64 [batch].
+        first: int64 [batch] place in the row of the first target.
+    """
+
+    items: Ints
+    users: Ints
+    first: Ints
+
+
+class PrefixWindows:
+    """All prefixes of a sequence at once, for a causal encoder: each item is learned from those before it.
+
+    Every item of the training part is a target once. A part that is too long for one input gives several windows,
+    each of which repeats the second half of the one before as history.
+
+    Args:
+        train: Training part of all sequences.
+        max_items: Most items of a window.
+    """
+
+    def __init__(self, train: Sequences, max_items: int) -> None:
+        self.train = train
+        step = max(1, max_items // 2)
+        counts = np.where(train.lengths > max_items, -(-(train.lengths - max_items) // step) + 1, 1)
+        counts = np.where(train.lengths > 0, counts, 0)
+        self.owners = np.repeat(np.arange(len(counts)), counts)
+        number = np.arange(len(self.owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        whole = train.lengths[self.owners]
+        self.first = np.where(number > 0, max_items + (number - 1) * step, 0)
+        self.ends = np.minimum(whole, max_items + number * step)
+        self.starts = np.maximum(self.ends - max_items, 0)
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def lengths(self) -> Ints:
+        """Items of each window."""
+        return self.ends - self.starts
+
+    def windows(self, examples: Ints) -> Windows:
+        """Some windows (int64 [batch]); the same in every epoch."""
+        offsets = self.train.offsets[self.owners[examples]]
+        starts = self.starts[examples]
+        items = windows(self.train.items, offsets + starts, offsets + self.ends[examples])
+        return Windows(items, self.owners[examples] + 1, self.first[examples] - starts)
+
+    @property
+    def targets_each(self) -> float:
+        """Items that a window teaches, on average."""
+        return len(self.train.items) / len(self)
 
 
 class FinetuneExamples:
@@ -73,9 +134,10 @@ class FinetuneExamples:
         """Rows of each example."""
         return np.minimum(self.places - self.train.offsets[self.owners] + 1, self.max_items)
 
-    def users(self, examples: Ints) -> Ints:
-        """Owners of the examples."""
-        return self.owners[examples] + 1
+    @property
+    def targets_each(self) -> float:
+        """One item."""
+        return 1.0
 
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """The same in every epoch."""
@@ -111,9 +173,10 @@ class PretrainExamples:
         """Rows of each example."""
         return np.minimum(self.train.lengths[self.owners], self.max_items)
 
-    def users(self, examples: Ints) -> Ints:
-        """Owners of the examples."""
-        return self.owners[examples] + 1
+    @property
+    def targets_each(self) -> float:
+        """One item."""
+        return 1.0
 
     def rows(self, examples: Ints, epoch: int) -> Rows:
         """Another mask and window in each epoch."""

@@ -7,12 +7,15 @@ Where the examples of a half differ much in length, it is cut into pieces that e
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from genrec import ranks
+from genrec.config import TrainConfig
 from genrec.model.inputs import EncoderInputs
 from genrec.model.learning import seeded
 
@@ -28,11 +31,11 @@ _LEAST_ROWS = 16
 _LEAST_SAVED = 128
 """Positions of padding that another piece must save; its operations cost about half as much to start."""
 
+MOST_POSITIONS = 4096
+"""Of a piece, which bounds the memory that long examples need."""
+
 _M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
-
-PADDED = EncoderInputs._fields
-"""The inputs whose rows are filled up to the longest."""
 
 Inputs = dict[str, Tensor]
 
@@ -47,60 +50,131 @@ class Lanes:
     """Runs halves of a batch.
 
     Args:
-        threads: Of torch, to be shared out.
+        threads: Of torch, to be shared out; with one there are no halves, but pieces.
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads, self.each = threads, max(1, threads // LANES)
+        self.count = min(LANES, threads)
+        self.threads, self.each = threads, threads // self.count
         _share_one_heap()
-        self.pool = ThreadPoolExecutor(LANES, "lane", lambda: torch.set_num_threads(self.each))
-
-    @staticmethod
-    def pay(width: int, device: torch.device) -> bool:
-        """Whether halves side by side are quicker than a whole batch."""
-        return device.type == "cpu" and torch.get_num_threads() >= LANES and width >= _LEAST_WIDTH
+        self.pool = ThreadPoolExecutor(self.count, "lane", lambda: torch.set_num_threads(self.each))
 
     @staticmethod
     def fit(inputs: Inputs) -> bool:
         """Whether a batch is large enough."""
         return len(inputs["labels"]) >= _LEAST_ROWS
 
-    def __call__(self, learn: Callable[[list[Inputs]], Tensor], inputs: Inputs) -> Tensor:
-        """Let `learn`, which adds the gradients of all pieces at once, have every half; the sum of its losses."""
-        seeds = torch.randint(2**62, (LANES,)).tolist()
+    def __call__(self, loss_of: Callable[[Inputs], Tensor], inputs: Inputs, weights: Sequence[Tensor]) -> Tensor:
+        """Add the gradients of a batch; the sum of its losses.
+
+        Args:
+            loss_of: The loss of some rows, of which that of the batch is the sum.
+            inputs: The batch.
+            weights: Whatever learns.
+        """
+        seeds = torch.randint(2**62, (self.count,)).tolist()
         lengths = inputs["attention_mask"].sum(1)
         order = lengths.argsort(stable=True)
+        parts = [pieces(order[lane :: self.count], lengths) for lane in range(self.count)]
+        whole = all(len(part) == 1 for part in parts)
 
-        def half(lane: int) -> Tensor:
-            rows = order[lane::LANES]
+        def half(lane: int) -> tuple[Tensor, list[Tensor | None]]:
             with seeded(seeds[lane]):
-                return learn([_piece(inputs, part, lengths) for part in pieces(rows, lengths)])
+                rows = (_piece(inputs, part, lengths) for part in parts[lane])
+                return _learn(loss_of, next(rows)) if whole else _sum_up(loss_of, rows, weights)
 
         torch.set_num_threads(self.each)
         try:
-            return torch.stack(list(self.pool.map(half, range(LANES)))).sum()
+            found = list(self.pool.map(half, range(self.count)))
         finally:
             torch.set_num_threads(self.threads)
+        for _, gradients in found:
+            for weight, gradient in zip(weights, gradients, strict=False):
+                weight.grad = _added(weight.grad, gradient)
+        return torch.stack([loss for loss, _ in found]).sum()
+
+    def most_examples(self, length: int) -> int:
+        """How many examples of a length are computed at once, at most."""
+        return self.count * max(1, MOST_POSITIONS // length)
 
     def close(self) -> None:
         """End the threads."""
         self.pool.shutdown()
 
 
+def _learn(loss_of: Callable[[Inputs], Tensor], rows: Inputs) -> tuple[Tensor, list[Tensor | None]]:
+    """Add the gradients where they belong: whichever half is first, a sum of two is the same."""
+    loss = loss_of(rows)
+    loss.backward()
+    return loss.detach(), []
+
+
+def _sum_up(
+    loss_of: Callable[[Inputs], Tensor], rows: Iterable[Inputs], weights: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor | None]]:
+    """Losses and gradients of a half, piece by piece: a sum of three depends on the order."""
+    losses: list[Tensor] = []
+    gradients: list[Tensor | None] = [None] * len(weights)
+    for piece in rows:
+        loss = loss_of(piece)
+        found = torch.autograd.grad(loss, weights, allow_unused=True)
+        gradients = [_added(total, gradient) for total, gradient in zip(gradients, found, strict=True)]
+        losses.append(loss.detach())
+    return torch.stack(losses).sum(), gradients
+
+
+def _added(total: Tensor | None, gradient: Tensor | None) -> Tensor | None:
+    if total is None or gradient is None:
+        return gradient if total is None else total
+    return total + gradient if total.is_sparse or gradient.is_sparse else total.add_(gradient)
+
+
+@contextmanager
+def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator[Lanes | None]:
+    """Lanes where they are quicker than a whole batch, else None; their threads end with the block.
+
+    Args:
+        config: The run's settings.
+        width: Of the model.
+        device: Where it learns.
+    """
+    alone = ranks.world_size() == config.gradient_accumulation == 1
+    if not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
+        yield None
+        return
+    lanes = Lanes(torch.get_num_threads())
+    try:
+        yield lanes
+    finally:
+        lanes.close()
+
+
+def joins(config: TrainConfig) -> bool:
+    """Whether the pass of `genrec.model.learning` is taken: the settings else look into Hugging Face's layers."""
+    return not (config.gradient_checkpointing or config.torch_compile)
+
+
 def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:
-    """Cut rows (int64 [n], by ascending length) where that saves most padding, again and again."""
+    """Cut rows (int64 [n], by ascending length) where that saves most padding, and into what memory bears."""
     sizes = lengths[rows]
     if len(rows) < 2:
         return [rows]
     saved = (sizes[-1] - sizes[:-1]) * torch.arange(1, len(rows))
     best = int(saved.argmax())
     if saved[best] < _LEAST_SAVED:
-        return [rows]
+        if len(rows) * int(sizes[-1]) <= MOST_POSITIONS:
+            return [rows]
+        best = len(rows) // 2 - 1
     return [*pieces(rows[: best + 1], lengths), *pieces(rows[best + 1 :], lengths)]
 
 
 def _piece(inputs: Inputs, rows: Tensor, lengths: Tensor) -> Inputs:
     """Some rows of a batch, as long as the longest of them."""
     longest = int(lengths[rows[-1]])
-    cut = {name: values[rows] for name, values in inputs.items()}
-    return {name: values[:, :longest] if name in PADDED else values for name, values in cut.items()}
+    widths = dict.fromkeys(EncoderInputs._fields, longest)
+    if inputs["labels"].dim() == 3:  # a label for each item, of which the input leaves the last out
+        widths |= {"labels": longest - 1, "target_items": longest - 1}
+    return {
+        name: values[rows][:, : widths[name]] if name in widths else values[rows]
+        for name, values in inputs.items()
+    }

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 
 from genrec import ranks
+from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
@@ -26,7 +27,7 @@ from genrec.training.checkpoints import (
 )
 from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epochs_since_best
-from genrec.training.lanes import Lanes
+from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows
 from genrec.training.trainable import BatchMaker, Settings
 
@@ -53,6 +54,7 @@ class PhaseTrainer(Trainer):
         validate: Metrics of the model as it is; None trains without.
         task: Shows the steps.
         save_every: Seconds between checkpoints, besides those after each epoch.
+        lanes: Computes halves of a batch side by side; None computes it whole.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class PhaseTrainer(Trainer):
         validate: Validate | None,
         task: Task,
         save_every: float | None,
+        lanes: Lanes | None = None,
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
         callbacks = [self.progress, self.saving, *([StopEarly(config.patience)] if validate else [])]
@@ -88,19 +91,12 @@ class PhaseTrainer(Trainer):
         self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
-        self.lanes = self._quicken(model, args) if isinstance(model, GenRecForConditionalGeneration) else None
+        if isinstance(model, GenRecForConditionalGeneration) and isinstance(config, TrainConfig):
+            model.joined = joins(config) and not self.is_fsdp_enabled
+        self.lanes = lanes
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None
         self.remove_callback(PrinterCallback)
-
-    def _quicken(self, model: GenRecForConditionalGeneration, args: TrainingArguments) -> Lanes | None:
-        """Let GenRec take its own pass, and halves of a batch side by side, where that is possible and pays."""
-        config = self.config
-        plain = not (config.gradient_checkpointing or config.torch_compile or self.is_fsdp_enabled)
-        model.joined = plain  # those three look into Hugging Face's layers
-        alone = plain and ranks.world_size() == config.gradient_accumulation == 1
-        pays = alone and Lanes.pay(model.config.d_model, args.device)
-        return Lanes(torch.get_num_threads()) if pays else None
 
     def run(self, checkpoint: Path | None) -> None:
         """Train to the end, from a checkpoint if there is one.
@@ -119,8 +115,6 @@ class PhaseTrainer(Trainer):
             raise GenRecError(self._explain(found)) from found
         finally:
             self.saving.release()
-            if self.lanes:
-                self.lanes.close()
 
     def _was_over(self, checkpoint: Path) -> bool:
         """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""
@@ -171,7 +165,8 @@ class PhaseTrainer(Trainer):
         """A part of a step; its loss must be a number."""
         if self.lanes and self.lanes.fit(inputs):
             model.train()
-            loss = self.lanes(lambda pieces: self._learn(model, pieces, count), inputs)
+            weights = [weight for weight in model.parameters() if weight.requires_grad]
+            loss = self.lanes(lambda rows: self._loss(model, rows, count), inputs, weights)
         else:
             loss = super().training_step(model, inputs, count).detach()
         self.epoch_loss = self.epoch_loss + loss.double()
@@ -182,13 +177,9 @@ class PhaseTrainer(Trainer):
             self.steps_done += 1
         return loss
 
-    def _learn(self, model: Any, pieces: list[dict[str, Tensor]], count: Tensor | None) -> Tensor:
-        """One backward pass over all pieces, so that their gradients are always summed in the same order."""
+    def _loss(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None) -> Tensor:
         with self.compute_loss_context_manager():
-            losses = [self.compute_loss(model, piece, num_items_in_batch=count) for piece in pieces]
-        loss = torch.stack(losses).sum()
-        loss.backward()
-        return loss.detach()
+            return self.compute_loss(model, inputs, num_items_in_batch=count)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: Trainer's count walks through all weights in each step."""
@@ -251,7 +242,7 @@ class PhaseTrainer(Trainer):
     def _explain(self, found: NotFiniteError) -> str:
         epoch, number = divmod(found.step, self.batches.steps)
         examples = self.batches.whole_batches(epoch)[number]
-        users = sorted(set(self.data_collator.examples.users(examples).tolist()))
+        users = sorted(set((self.data_collator.examples.owners[examples] + 1).tolist()))
         named = ", ".join(map(str, users[:5])) + (", ..." if len(users) > 5 else "")
         return (
             f"the loss became {found.loss} at step {found.step + 1} (epoch {epoch + 1}, batch {number + 1} of "

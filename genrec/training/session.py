@@ -20,7 +20,9 @@ from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
+from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
+from genrec.training.prior import choose_prior
 from genrec.training.tracking import EVENTS
 from genrec.training.trainable import BatchMaker, Trainable
 from genrec.training.validation import Validation
@@ -66,6 +68,9 @@ class Session:
         self.built.model.to(self.device).eval()
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
+        prior = {}
+        if self.config.prior != "none" and self.validation.possible:
+            prior = {"prior": choose_prior(self.folder, self.validation, self.device)}
         seconds = sum(facts["seconds"] for facts in done.values())
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
@@ -75,6 +80,7 @@ class Session:
             "best": best,
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
+            **prior,
         }
         ranks.on_main(lambda: self._write(result))
         return result
@@ -95,14 +101,14 @@ class Session:
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
-        with explain_memory(self.config):
+        with explain_memory(self.config), self.built.lanes(self.device) as lanes:
             if checkpoint is None:
-                self._tell_estimate(phase, batches, collator)
+                self._tell_estimate(phase, batches, collator, lanes)
             started = time.perf_counter()
             with self.reporter.task(phase, batches.steps * epochs) as task:
                 model = self.built.model
                 trainer = PhaseTrainer(
-                    model, self.config, args, batches, collator, validate, task, self.save_every
+                    model, self.config, args, batches, collator, validate, task, self.save_every, lanes
                 )
                 trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
@@ -113,7 +119,7 @@ class Session:
             "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
             "seconds": seconds,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": trainer.steps_done * self.config.step_examples,
+            "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
         }
 
     def _batches(self, phase: str) -> tuple[LengthGroupedBatches, BatchMaker]:
@@ -123,9 +129,11 @@ class Session:
         lengths = collator.examples.lengths()
         return LengthGroupedBatches(lengths, size, config.epoch_examples, config.seed, share), collator
 
-    def _rehearsal(self, batches: LengthGroupedBatches, collator: BatchMaker) -> Rehearsal:
+    def _rehearsal(
+        self, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None = None
+    ) -> Rehearsal:
         precision = choose_precision(self.config.precision, self.device)
-        return Rehearsal(self.built.model.to(self.device), collator, batches, precision)
+        return Rehearsal(self.built.model.to(self.device), collator, batches, precision, lanes)
 
     def _decide_batch_size(self, phase: str) -> None:
         """Find the largest batch that fits, once for the run: resuming takes the same."""
@@ -138,9 +146,11 @@ class Session:
         self.reporter.info(f"batch_size=auto takes {size}")
         self.config = self.config.model_copy(update={"batch_size": size})
 
-    def _tell_estimate(self, phase: str, batches: LengthGroupedBatches, collator: BatchMaker) -> None:
+    def _tell_estimate(
+        self, phase: str, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None
+    ) -> None:
         """Say what a phase will take; notice a disk that is too small."""
-        rehearsal = self._rehearsal(batches, collator)
+        rehearsal = self._rehearsal(batches, collator, lanes)
         check_space(self.folder, rehearsal.parameters)
         found = rehearsal.estimate()
         epochs, steps = self._epochs(phase), batches.steps

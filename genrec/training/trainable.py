@@ -1,8 +1,10 @@
 """What a training session asks of the model that it trains, whichever that is."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from genrec.baselines.settings import BaselineConfig
@@ -12,6 +14,7 @@ from genrec.indexing.tokens import TokenScheme
 from genrec.scoring import Scorer
 from genrec.training.batches import Place
 from genrec.training.examples import Ints
+from genrec.training.lanes import Lanes
 
 Settings = TrainConfig | BaselineConfig
 
@@ -22,8 +25,13 @@ class Examples(Protocol):
     def lengths(self) -> Ints:
         """int64 [examples]: items that each example shows."""
 
-    def users(self, examples: Ints) -> Ints:
-        """int64 [batch]: whose examples these are."""
+    @property
+    def owners(self) -> Ints:
+        """int64 [examples], whose example each is: a user's index less 1."""
+
+    @property
+    def targets_each(self) -> float:
+        """Items that an example teaches, on average."""
 
 
 class BatchMaker(Protocol):
@@ -60,6 +68,9 @@ class Trainable(Protocol):
 
     def scorer(self) -> Scorer:
         """The model as it is, for validation."""
+
+    def lanes(self, device: torch.device) -> AbstractContextManager[Lanes | None]:
+        """What computes a batch in parts, where the model can be computed so and that is quicker."""
 
     def load_model(self, folder: Path) -> None:
         """Take up the weights that a phase left (by `save_pretrained`)."""

@@ -18,8 +18,9 @@ def test_every_item_but_the_first_is_a_target_once_after_the_items_before_it(max
     assert made["items"].shape == made["labels"].shape
     assert made["items"].shape[1] <= max_length
     assert (examples.lengths() == (made["labels"] > 0).sum(1)).all()
+    assert examples.targets_each * len(examples) == pytest.approx(10)
     targets = []
-    for user, items, labels in zip(examples.users(everything), made["items"], made["labels"], strict=True):
+    for user, items, labels in zip(examples.owners + 1, made["items"], made["labels"], strict=True):
         row = rows[user - 1]
         shown = items[items > 0].tolist()
         assert labels[labels > 0].tolist() == [row[row.index(item) + 1] for item in shown]

@@ -9,6 +9,9 @@ import onnxruntime
 import pytest
 import torch
 
+from genrec.data.followers import count_followers
+from genrec.data.split import train_part
+from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
 from genrec.exporting import graph
 from genrec.exporting.graph import export_graph
@@ -31,9 +34,9 @@ def open_graph(path):
 class Case:
     """A model as module, graph and oracle."""
 
-    def __init__(self, model, scheme, folder, k, beams):
+    def __init__(self, model, scheme, folder, k, beams, prior=None):
         folder.mkdir(parents=True)
-        self.module = RecommenderModule(model, scheme, beams, k).eval()
+        self.module = RecommenderModule(model, scheme, beams, k, prior).eval()
         self.files = export_graph(self.module, folder, 18)
         self.path = folder / self.files[0]
         self.session = open_graph(self.path)
@@ -89,6 +92,61 @@ def test_equals_brute_force(wide, engine):
             items, scores = wide(engine, [history], [user], exclude_seen, [banned], [allowed])
             left = (set(allowed) or everything) - set(banned) - (set(history) if exclude_seen else set())
             assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
+
+
+WEIGHT = 0.6
+
+
+@pytest.fixture(scope="module")
+def followers(run):
+    return count_followers(train_part(run.sequences), ITEMS)
+
+
+@pytest.fixture(scope="module")
+def mixed(run, followers, tmp_path_factory):
+    """As many beams as items, and a prior."""
+    prior = TransitionPrior(followers, WEIGHT)
+    return Case(run.model, run.scheme, tmp_path_factory.mktemp("mixed") / "graph", ITEMS, ITEMS, prior)
+
+
+def mixture(oracle, followers, history, user):
+    """Log-probability of every item under the mixture, one item at a time."""
+    counts = Counter()
+    for back, item in enumerate([item for item in history if item][::-1][:5]):
+        for place in range(followers.starts[item], followers.starts[item + 1]):
+            counts[int(followers.items[place])] += followers.counts[place] * 0.5**back
+    total, weight = sum(counts.values()), WEIGHT if counts else 0.0
+    own = oracle.scores([item for item in history if item], user)
+    return {
+        item: float(np.log((1 - weight) * np.exp(score) + weight * counts[item] / (total or 1)))
+        for item, score in own.items()
+    }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_prior_is_mixed_item_by_item(mixed, followers, engine):
+    rng = np.random.default_rng(5)
+    assert len(followers.items)
+    for length, user in itertools.product((0, 1, 3, 9), (0, 3)):
+        history = [int(item) for item in rng.integers(1, ITEMS + 1, length)]
+        padded = [*history[:2], 0, *history[2:], 0]
+        exact = mixture(mixed.oracle, followers, padded, user)
+        assert sum(map(np.exp, exact.values())) == pytest.approx(1, abs=1e-5)
+        ban = sorted(int(item) for item in rng.choice(ITEMS, 5, replace=False) + 1)
+        for exclude_seen, banned in itertools.product((False, True), ([], ban)):
+            items, scores = mixed(engine, [padded], [user], exclude_seen, [banned])
+            left = set(exact) - set(banned) - (set(history) if exclude_seen else set())
+            assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_few_beams_find_what_the_prior_is_sure_of(run, followers, tmp_path, engine):
+    """Also where the model, by itself, would never keep the prefix."""
+    case = Case(run.model, run.scheme, tmp_path / "graph", 3, 3, TransitionPrior(followers, 0.999))
+    for item in range(1, ITEMS + 1):
+        start, end = followers.starts[item], followers.starts[item + 1]
+        if start < end and (end - start < 2 or followers.counts[start] > followers.counts[start + 1]):
+            assert case(engine, [[item]], [0])[0][0, 0] == followers.items[start]
 
 
 @pytest.fixture(scope="module")

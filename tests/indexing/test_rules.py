@@ -1,76 +1,124 @@
-"""Item indexing: unique codes, and no rule but the leaky one looks at validation or test items."""
+"""Every rule: unique, balanced, bounded, repeatable codes, made of nothing that a rule should not see."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genrec.data.split import train_part
 from genrec.data.tables import Sequences
-from genrec.indexing.rules import RULES, digits
-from genrec.indexing.scheme import own_scheme
+from genrec.indexing.evidence import Descriptions
+from genrec.indexing.rules import LEAKY_SEQUENTIAL, RULES
+from genrec.indexing.scheme import FIRST_CODE, own_scheme
+from tests.indexing.helpers import (
+    ITEMS,
+    describe,
+    make_sequences,
+    other_targets,
+    renumber,
+    some_descriptions,
+)
 
-ITEMS = 60
+HONEST = [name for name in RULES if name != LEAKY_SEQUENTIAL]
 
 
-def make_sequences(seed: int = 0, users: int = 50) -> Sequences:
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, 12, users)
-    items = rng.integers(1, ITEMS - 5, lengths.sum()).astype(np.int32)  # some items never occur
-    return Sequences(items, np.concatenate([[0], np.cumsum(lengths)]))
-
-
-def other_targets(sequences: Sequences) -> Sequences:
-    """The same training parts with other validation and test items."""
-    items = sequences.items.copy()
-    for start, end in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True):
-        held_out = 2 if end - start >= 3 else int(end - start == 2)
-        items[end - held_out : end] = ITEMS
-    return Sequences(items, sequences.offsets)
+def tokens_of(sequences: Sequences, name: str, seed: int = 3, items: int = ITEMS, **options) -> np.ndarray:
+    options.setdefault("describe", some_descriptions)
+    return own_scheme(sequences, items, name, seed, **options).item_tokens
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_item_gets_its_own_tokens(name):
-    scheme = own_scheme(make_sequences(), ITEMS, name, seed=0)
-    rows = {tuple(row) for row in scheme.item_tokens[1:].tolist()}
-    assert len(rows) == ITEMS
-    assert not scheme.item_tokens[0].any()
+@pytest.mark.parametrize("depth", [0, 1, 3])
+def test_every_item_gets_its_own_tokens(name, depth):
+    tokens = tokens_of(make_sequences(), name, depth=depth)
+    assert len(np.unique(tokens[1:], axis=0)) == ITEMS
+    assert not tokens[0].any()
+    assert tokens.shape[1] == (depth or 2)
+    assert tokens[1:].min() == FIRST_CODE
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "leaky-sequential"])
-def test_honest_rules_see_the_training_part_alone(name):
+@pytest.mark.parametrize("name", RULES)
+@settings(max_examples=25, deadline=None)
+@given(items=st.integers(1, 3) | st.integers(4, 400), depth=st.integers(0, 4), seed=st.integers(0, 9))
+def test_siblings_are_balanced_whatever_the_size(name, items, depth, seed):
+    rng = np.random.default_rng(seed)
+    sequences = make_sequences(seed, users=30, items=max(1, items - 3))
+    kinds = rng.integers(0, 5, items)
+    tokens = tokens_of(sequences, name, seed, items, depth=depth, describe=lambda: describe(kinds))[1:]
+    for level in range(1, tokens.shape[1] + 1):
+        _, below = np.unique(tokens[:, :level], axis=0, return_counts=True)
+        assert below.max() - below.min() <= 1
+        _, frequency = np.unique(tokens[:, level - 1], return_counts=True)
+        assert frequency.max() <= 2 * items / len(frequency) + 1
+    assert below.max() == 1
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_validation_and_test_items_change_nothing(name):
     sequences = make_sequences()
-    before = own_scheme(sequences, ITEMS, name, seed=3).item_tokens
-    after = own_scheme(other_targets(sequences), ITEMS, name, seed=3).item_tokens
-    np.testing.assert_array_equal(before, after)
+    before = tokens_of(sequences, name)
+    for planted in (1, 7, ITEMS):
+        np.testing.assert_array_equal(before, tokens_of(other_targets(sequences, planted), name))
+    train = train_part(sequences)
+    reversed_targets = Sequences(sequences.items.copy(), sequences.offsets)
+    hidden = np.setdiff1d(np.arange(len(sequences.items)), _places(train, sequences))
+    reversed_targets.items[hidden] = sequences.items[hidden][::-1]
+    np.testing.assert_array_equal(before, tokens_of(reversed_targets, name))
+
+
+def _places(train: Sequences, whole: Sequences) -> np.ndarray:
+    """Where the training part's events stand among all."""
+    pairs = zip(whole.offsets[:-1], train.lengths, strict=True)
+    return np.concatenate([np.arange(start, start + length) for start, length in pairs])
 
 
 def test_the_leaky_rule_does_leak():
     sequences = make_sequences()
-    before = RULES["leaky-sequential"](sequences, ITEMS, 3)
-    assert not np.array_equal(before, RULES["leaky-sequential"](other_targets(sequences), ITEMS, 3))
+    before = tokens_of(sequences, LEAKY_SEQUENTIAL)
+    assert not np.array_equal(before, tokens_of(other_targets(sequences), LEAKY_SEQUENTIAL))
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_same_seed_gives_the_same_order(name):
+def test_the_seed_decides(name):
     sequences = make_sequences()
-    first, again = (RULES[name](sequences, ITEMS, 1) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    assert sorted(first.tolist()) == list(range(1, ITEMS + 1))
+    np.testing.assert_array_equal(tokens_of(sequences, name, 1), tokens_of(sequences, name, 1))
+    assert not np.array_equal(tokens_of(sequences, name, 1), tokens_of(sequences, name, 2))
 
 
-def test_collaborative_order_keeps_communities_together():
-    """Two groups of users with items of their own; the order must not mix the groups' items."""
-    rng = np.random.default_rng(0)
-    left, right = np.arange(1, 17), np.arange(17, 33)
-    rows = [rng.permutation(group)[:10] for _ in range(40) for group in (left, right)]
-    sequences = Sequences(np.concatenate(rows).astype(np.int32), np.arange(0, 801, 10))
-    order = RULES["collaborative"](sequences, 32, 0)
-    assert set(order[:16].tolist()) in (set(left.tolist()), set(right.tolist()))
+@pytest.mark.parametrize("name", HONEST)
+def test_other_numbers_for_the_same_items_change_nothing(name):
+    """Exactly, as long as training shows every item; the source's numbering then has no influence at all."""
+    items = 40
+    sequences = make_sequences(users=120, items=items)
+    assert len(np.unique(train_part(sequences).items)) == items
+    numbers = np.concatenate([[0], np.random.default_rng(8).permutation(items) + 1])
+    kinds = np.arange(items) % 4
+    renumbered_kinds = np.empty_like(kinds)
+    renumbered_kinds[numbers[1:] - 1] = kinds
+    before = tokens_of(sequences, name, items=items, describe=lambda: _plain(kinds))
+    after = tokens_of(renumber(sequences, numbers), name, items=items, describe=lambda: _plain(renumbered_kinds))
+    np.testing.assert_array_equal(before, after[numbers])
 
 
-@given(count=st.integers(1, 3000), depth=st.integers(0, 4))
-def test_digits_are_unique_balanced_and_bounded(count, depth):
-    codes = digits(np.random.default_rng(count).permutation(count) + 1, depth)[1:]
-    assert len(np.unique(codes, axis=0)) == count
-    assert codes.shape[1] == (depth or 2)
-    assert (codes.max(initial=0) + 1) <= np.ceil(count ** (1 / codes.shape[1])) + 1
+def _plain(kinds: np.ndarray) -> Descriptions:
+    """Items of one kind are described by the same words, so that nothing but a label could tell them apart."""
+    found = describe(kinds)
+    return Descriptions(found.titles.take([0] * len(kinds)), found.attributes)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_unseen_items_are_placed_by_chance_not_by_their_numbers(name):
+    """An item that training does not show has every code alike often, whatever its number."""
+    sequences = Sequences(np.array([1, 2, 3, 4, 9, 10], np.int32), np.array([0, 6]))
+    runs = [
+        tokens_of(sequences, name, seed, 16, depth=2, describe=lambda: _plain(np.zeros(16, int)))
+        for seed in range(200)
+    ]
+    lower = np.mean([tuple(tokens[5]) < tuple(tokens[8]) for tokens in runs])
+    assert 0.35 < lower < 0.65
+
+
+def test_sequential_follows_first_appearance_in_training():
+    sequences = Sequences(np.array([5, 3, 5, 1, 2, 4, 3, 1, 6], np.int32), np.array([0, 5, 9]))
+    tokens = tokens_of(sequences, "sequential", items=6, depth=1)[1:, 0] - FIRST_CODE
+    assert tokens[[4, 2, 3]].tolist() == [0, 1, 2]  # 5, 3 and 4; 1, 2 and 6 are validation or test items

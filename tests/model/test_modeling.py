@@ -146,3 +146,31 @@ def test_forgotten_items_have_zero_rows(scheme):
     model.forget_items(torch.tensor([3, 5]))
     assert not model.model.encoder.item_embedding.weight[[3, 5]].any()
     assert model.model.encoder.item_embedding.weight[4].any()
+
+
+@pytest.mark.parametrize("merged", [0, 3])
+@pytest.mark.parametrize("joined", [True, False])
+def test_the_item_loss_by_hand(scheme, merged, joined):
+    """-log softmax of [MASK]'s state times the items' rows; one that training never shows has no share."""
+    model = make_model(scheme, users=USERS, merged_tokens=merged, item_loss=0.5, mask_token=scheme.special.mask)
+    model.forget_items(torch.tensor([5, 6]))
+    model.joined = joined
+    model.config.dropout = model.model.encoder.dropout = model.model.decoder.dropout = 0.0
+    for layer in (*model.model.encoder.layers, *model.model.decoder.layers):
+        layer.dropout = 0.0
+    builder = InputBuilder(scheme, model.config)
+    inputs = builder(torch.tensor([[12, builder.mask_item, 3], [7, 9, builder.mask_item]]), torch.tensor([25, 4]))
+    labels, targets = torch.tensor([[4, 7, 2], [4, 8, IGNORED]]), torch.tensor([11, 0])
+    given = {**inputs._asdict(), "labels": labels}
+    model.train()
+    plain, loss = (float(model(**given, **more).loss.detach()) for more in ({}, {"target_items": targets}))
+    states = model.model.encoder(**inputs._asdict()).last_hidden_state
+    first = inputs.input_ids[0, :, 0] if merged else inputs.input_ids[0]
+    place = first.tolist().index(scheme.special.mask)
+    table = model.model.encoder.item_embedding.weight
+    scores = {item: (states[0, place] @ table[item]).item() for item in range(1, 41) if item not in (5, 6)}
+    log_sum = math.log(sum(math.exp(score) for score in scores.values()))
+    assert loss - plain == pytest.approx(0.5 * (log_sum - scores[11]) / 5, rel=1e-4)  # five labels in all
+    model(**given, target_items=targets).loss.backward()
+    assert not table.grad[[0, 5, 6]].any()
+    assert table.grad[1].any()

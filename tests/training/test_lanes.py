@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrec.model.learning import dropout, seeded
-from genrec.training.lanes import Lanes, pieces
+from genrec.training.lanes import MOST_POSITIONS, Lanes, pieces
 from tests.helpers import make_model, text_like_scheme
 
 SCHEME = text_like_scheme()
@@ -25,6 +25,11 @@ def batch(size: int) -> dict[str, torch.Tensor]:
         "item_ids": torch.randint(0, 41, shape) * mask,
         "labels": torch.randint(4, 16, (size, 3)),
     }
+
+
+def backward(loss):
+    loss.backward()
+    return loss.detach()
 
 
 def gradients(model, learn):
@@ -48,10 +53,8 @@ def model():
 
 
 def learner(model, count):
-    def learn(pieces):
-        loss = sum(model(**piece, num_items_in_batch=count).loss for piece in pieces)
-        loss.backward()
-        return loss.detach()
+    def learn(inputs):
+        return model(**inputs, num_items_in_batch=count).loss
 
     return learn
 
@@ -63,31 +66,36 @@ def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, sa
     inputs = batch(21)
     count = torch.tensor(63)
     learn = learner(model, count)
-    loss, found = gradients(model, lambda: lanes(learn, inputs))
-    wanted_loss, wanted = gradients(model, lambda: learn([inputs]))
+    weights = list(model.parameters())
+    loss, found = gradients(model, lambda: lanes(learn, inputs, weights))
+    wanted_loss, wanted = gradients(model, lambda: backward(learn(inputs)))
     assert loss == pytest.approx(wanted_loss, rel=1e-6)
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, msg=name, atol=1e-6, rtol=1e-4)
     assert torch.get_num_threads() == 2
 
 
+@pytest.mark.parametrize("saved", [1, 128])
 @pytest.mark.parametrize("late", [0, 1])
-def test_it_matters_not_which_half_is_first(lanes, model, late):
+def test_it_matters_not_which_half_is_first(lanes, model, monkeypatch, late, saved):
+    monkeypatch.setattr("genrec.training.lanes._LEAST_SAVED", saved)
     model.config.dropout = 0.3
     inputs, learn = batch(20), learner(model, torch.tensor(60))
 
-    def slow(pieces):
-        if any((row == inputs["labels"][late]).all() for piece in pieces for row in piece["labels"]):
+    def slow(rows):
+        if any((row == inputs["labels"][late]).all() for row in rows["labels"]):
             time.sleep(0.05)
-        return learn(pieces)
+        return learn(rows)
+
+    weights = list(model.parameters())
 
     torch.manual_seed(3)
-    _, wanted = gradients(model, lambda: lanes(learn, inputs))
+    _, wanted = gradients(model, lambda: lanes(learn, inputs, weights))
     torch.manual_seed(3)
-    _, found = gradients(model, lambda: lanes(slow, inputs))
+    _, found = gradients(model, lambda: lanes(slow, inputs, weights))
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
     torch.manual_seed(4)
-    _, other = gradients(model, lambda: lanes(learn, inputs))
+    _, other = gradients(model, lambda: lanes(learn, inputs, weights))
     assert any(not torch.equal(wanted[name], other[name]) for name in wanted)
 
 
@@ -98,7 +106,12 @@ def test_pieces_hold_every_row_once_and_save_padding(lengths):
     assert torch.cat(found).tolist() == list(range(len(lengths)))
     padded = [len(part) * int(lengths[part].max()) for part in found]
     whole = len(lengths) * int(lengths.max())
-    assert whole - sum(padded) >= 128 * (len(found) - 1)
+    assert whole > MOST_POSITIONS or whole - sum(padded) >= 128 * (len(found) - 1)
+    assert max(padded) <= MOST_POSITIONS
+
+
+def test_long_examples_are_computed_in_pieces_that_memory_bears():
+    assert [len(part) for part in pieces(torch.arange(32), torch.full((32,), 250))] == [16, 16]
 
 
 def test_a_long_example_does_not_lengthen_the_others():
@@ -120,9 +133,9 @@ def test_the_joined_pass_is_hugging_faces(model):
                 [inputs["input_ids"]] * 2 + [inputs["labels"][:, :1].expand(-1, 11)], 2
             )
         learn = learner(model, None)
-        loss, found = gradients(model, lambda: learn([inputs]))  # noqa: B023
+        loss, found = gradients(model, lambda: backward(learn(inputs)))  # noqa: B023
         model.joined = False
-        wanted_loss, wanted = gradients(model, lambda: learn([inputs]))  # noqa: B023
+        wanted_loss, wanted = gradients(model, lambda: backward(learn(inputs)))  # noqa: B023
         assert loss == pytest.approx(wanted_loss, rel=1e-6)
         for name, gradient in wanted.items():
             torch.testing.assert_close(found[name], gradient, msg=name, atol=2e-6, rtol=1e-4)

@@ -1,0 +1,108 @@
+"""Who takes part in an evaluation: runs, bundles, and references that need no training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from genrec.data.catalogue import Catalogue
+from genrec.data.tables import Sequences
+from genrec.errors import GenRecError
+from genrec.evaluation.followers import transitions_ranker
+from genrec.evaluation.protocol import Ranker
+from genrec.evaluation.rankers import PopularityRanker, ScorerRanker
+from genrec.files import read_json
+from genrec.folders import BUNDLE, RUN, prior_weight, require_kind
+from genrec.ids import MANIFEST_FILE, RUN_FILE
+from genrec.placement import Placement
+from genrec.scoring import BATCH_USERS
+
+POPULARITY, TRANSITIONS = "popularity", "transitions"
+REFERENCES = (POPULARITY, TRANSITIONS)
+"""Models that need no training and no folder."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model under evaluation; its ranker is made when its turn comes."""
+
+    name: str
+    indexing: str | None
+    make_ranker: Callable[[], Ranker]
+
+
+def make_contestant(
+    name: str | Path, sequences: Sequences, item_count: int, k: int, beams: int, placement: Placement
+) -> Contestant:
+    """Find out what a name stands for.
+
+    Args:
+        name: Folder of a run or a bundle, or one of `REFERENCES`.
+        sequences: Whole sequences of those evaluated; references look at the training part.
+        item_count: Number of their items, I.
+        k: Length of the lists.
+        beams: Of a run's search.
+        placement: Where to compute.
+
+    Raises:
+        GenRecError: It stands for nothing, or for a model of more items.
+    """
+    if str(name) == POPULARITY:
+        return Contestant(POPULARITY, None, lambda: PopularityRanker(sequences, item_count, k))
+    if str(name) == TRANSITIONS:
+        return Contestant(TRANSITIONS, None, lambda: transitions_ranker(sequences, item_count, k))
+    path = Path(name)
+    if not path.exists():
+        raise GenRecError(f"{path} does not exist; give a run, a bundle or one of: {', '.join(REFERENCES)}")
+    kind = require_kind(path, RUN, BUNDLE)
+    if Catalogue(path).item_count > item_count:
+        raise GenRecError(
+            f"{path} knows {Catalogue(path).item_count} items, but those evaluated have {item_count}; "
+            "compare models of one dataset"
+        )
+    if kind == BUNDLE:
+        indexing = read_json(path / MANIFEST_FILE).get("indexing")
+        return Contestant(str(path), indexing, lambda: _bundle_ranker(path, k, placement))
+    indexing = read_json(path / RUN_FILE).get("config", {}).get("indexing")
+    return Contestant(str(path), indexing, lambda: _run_ranker(path, k, beams, placement.device))
+
+
+def models_alone(names: Sequence[str | Path], k: int, beams: int, placement: Placement) -> list[Contestant]:
+    """The same runs without their priors, of those that have one; arguments as in `make_contestant`."""
+    found = []
+    for path in (Path(name) for name in names if str(name) not in REFERENCES):
+        if not (path / RUN_FILE).is_file():
+            continue
+        info = read_json(path / RUN_FILE)
+        if prior_weight(info):
+            ranker = partial(_run_ranker, path, k, beams, placement.device, alone=True)
+            found.append(Contestant(f"{path}, model alone", info["config"]["indexing"], ranker))
+    return found
+
+
+def check_placement(placement: Placement, models: Sequence[str | Path]) -> None:
+    """Refuse settings of bundles where there is none.
+
+    Raises:
+        GenRecError: The settings make no sense for these models.
+    """
+    placement.check()
+    if not any((Path(name) / MANIFEST_FILE).is_file() for name in models):
+        placement.check_run(Path(models[0]))
+
+
+def _run_ranker(path: Path, k: int, beams: int, device: str, alone: bool = False) -> Ranker:
+    from genrec.device import choose_device
+    from genrec.trained import open_run
+
+    return ScorerRanker(open_run(path, choose_device(device), beams, alone).scorer, k)
+
+
+def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:
+    from genrec.runtime.providers import TENSORRT
+    from genrec.runtime.recommender import Recommender
+
+    recommender = Recommender(path, *placement)
+    if recommender.provider == TENSORRT:  # elsewhere the first batch, which is the largest, warms up for the rest
+        recommender.warm_up((1, BATCH_USERS))
+    return ScorerRanker(recommender, k)

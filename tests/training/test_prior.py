@@ -1,0 +1,73 @@
+"""A run with a prior: counted before training, weighed by validation, used wherever the run is."""
+
+import json
+
+import numpy as np
+import pytest
+
+import genrec
+from genrec.data.dataset import load_dataset
+from genrec.data.followers import count_followers, load_followers
+from genrec.data.split import train_part
+from genrec.errors import GenRecError
+from genrec.model.checkpoint import load_run
+from tests.training.helpers import QUICK, chain_dataset
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A model that has learned next to nothing of a chain, which the counts know."""
+    root = tmp_path_factory.mktemp("prior")
+    dataset = chain_dataset(root / "chain")
+    settings = {**QUICK, "prior": "transitions", "pretrain_epochs": 0, "finetune_epochs": 1}
+    return dataset, root / "run", genrec.train(dataset, root / "run", settings=settings)
+
+
+def test_validation_trusts_the_counts_more_than_a_weak_model(folders):
+    _, run, result = folders
+    tried = result["prior"]["tried"]
+    assert result["prior"]["weight"] == max(tried, key=tried.get) > 0
+    alone = tried[0.0]
+    assert max(tried.values()) > alone + 0.2
+    assert genrec.evaluate(run, exclude_seen=True)["metrics"]["HR@1"] > 0.9  # the item after n is n + 1
+    assert load_run(run).prior.weight == result["prior"]["weight"]
+
+
+def test_the_model_alone_stands_beside_it(folders):
+    _, run, _ = folders
+    result = genrec.evaluate(run, exclude_seen=True, against=["transitions"])
+    transitions, alone = result["against"]
+    assert (transitions["model"], alone["model"]) == ("transitions", f"{run}, model alone")
+    assert alone["metrics"]["HR@1"] < 0.5 < result["metrics"]["HR@1"]
+    assert alone["difference"]["HR@1"]["low"] > 0
+
+
+def test_the_counts_are_those_of_the_training_part(folders):
+    dataset, run, _ = folders
+    data = load_dataset(dataset)
+    found, wanted = (
+        load_followers(run / "transitions.parquet", 20),
+        count_followers(train_part(data.sequences), 20),
+    )
+    for name in ("starts", "items", "counts"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+
+
+def test_the_bundle_mixes_as_the_run_does(folders, tmp_path):
+    _, run, result = folders
+    exported = genrec.export(run, tmp_path / "bundle", k=5)
+    assert exported["parity"]["same_top_k"] == 1
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["prior"] == {"transitions": result["prior"]["weight"]}
+    ours = genrec.load(run).recommend(history=["i3", "i4"], k=5)["items"]
+    theirs = genrec.load(tmp_path / "bundle").recommend(history=["i3", "i4"], k=5)["items"]
+    assert [row["item"] for row in ours] == [row["item"] for row in theirs]
+    assert ours[0]["item"] == "i5"
+    assert [row["score"] for row in ours] == pytest.approx([row["score"] for row in theirs], abs=1e-4)
+
+
+def test_a_damaged_table_of_counts_is_refused(folders, tmp_path):
+    path = tmp_path / "transitions.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(GenRecError, match=r"transition counts .* damaged"):
+        load_followers(path, 20)
