@@ -8,7 +8,8 @@ Where we differ from the paper:
   arXiv 2309.07602) in place of the binary cross-entropy, which `loss=bce` brings back.
 * Scores: by default the cosine of state and item embedding over a temperature, in place of their product, which
   `temperature=0` brings back.
-* Positions are counted from the newest item, as the paper's padding on the left does, but without the padding.
+* Positions are counted from the oldest item that is read; the paper's padding on the left counts them from the
+  newest, where few of the training targets stand at the position that every prediction is made from.
 * A training part longer than `max_length` is cut into pieces instead of losing its older items.
 """
 
@@ -65,9 +66,7 @@ class SASRec(ItemModel[SASRecConfig]):
 
     def states(self, items: Tensor) -> Tensor:
         """States [batch, n, d_model] after each item of int64 [batch, n], zeros on the right."""
-        count = (items != 0).sum(1, keepdim=True)
-        back = count - 1 - torch.arange(items.shape[1], device=items.device)
-        states = self.items(items) + self.positions(back.clamp(min=0))  # equation 1
+        states = self.items(items) + self.positions.weight[: items.shape[1]]  # equation 1
         states = dropout(states, self.settings.dropout) if self.training else states
         for block in self.blocks:
             states = block(states)

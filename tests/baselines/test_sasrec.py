@@ -34,15 +34,12 @@ def scores(model, rows):
 def test_the_future_changes_nothing():
     model = make_model()
     a, b = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[1, 2, 9, 5]])
-    model.positions.weight.data.zero_()  # they count from the newest item
     torch.testing.assert_close(model.states(a)[:, :2], model.states(b)[:, :2])
     assert not torch.allclose(model.states(a)[:, 2], model.states(b)[:, 2])
 
 
 def test_a_targets_prediction_is_that_of_the_prefix_alone():
-    """Of the same positions: those that a longer row gives to its older items."""
     model = make_model()
-    model.positions.weight.data.zero_()
     states = model.states(torch.tensor([[1, 2, 3, 4]]))
     for length in (1, 2, 3):
         torch.testing.assert_close(
