@@ -6,8 +6,9 @@ Where we differ from the paper:
 
 * Loss: by default cross-entropy over all items (Klenitskiy and Vasilev 2023, "Turning Dross Into Gold Loss",
   arXiv 2309.07602) in place of the binary cross-entropy, which `loss=bce` brings back.
-* Scores: by default the cosine of state and item embedding over a temperature, in place of their product, which
-  `temperature=0` brings back.
+* Blocks: normalised after each part and after the embeddings, GELU, and a wider inner layer, as in the published
+  code of S3-Rec and in RecBole; the paper normalises before each part, has ReLU, and as many inner units as outer.
+* Attention weights are dropped too, as in the authors' code.
 * Positions are counted from the oldest item that is read; the paper's padding on the left counts them from the
   newest, where few of the training targets stand at the position that every prediction is made from.
 * A training part longer than `max_length` is cut into pieces instead of losing its older items.
@@ -27,23 +28,25 @@ from genrec.model.modeling import IGNORED
 
 
 class Block(nn.Module):
-    """Self-attention and a feed-forward network, each as x + Dropout(g(LayerNorm(x))) (section on stacking)."""
+    """Self-attention and a feed-forward network, each as LayerNorm(x + Dropout(g(x)))."""
 
     def __init__(self, settings: SASRecConfig) -> None:
         super().__init__()
         width = settings.d_model
         self.heads, self.share = settings.heads, settings.dropout
-        self.attention_norm, self.inner_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.project, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.inner, self.outer = nn.Linear(width, width), nn.Linear(width, width)
+        self.inner, self.outer = nn.Linear(width, settings.ffn_dim), nn.Linear(settings.ffn_dim, width)
+        self.attention_norm, self.outer_norm = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def forward(self, states: Tensor) -> Tensor:
         """Equations 2 to 5 on [batch, n, d_model]; a position sees itself and those before it."""
-        parts = self.project(self.attention_norm(states)).unflatten(-1, (3, self.heads, -1))
+        parts = self.project(states).unflatten(-1, (3, self.heads, -1))
         query, key, value = parts.transpose(1, 3).unbind(2)  # each [batch, heads, n, d_model / heads]
-        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        states = states + self._drop(self.output(found.transpose(1, 2).flatten(2)))
-        return states + self._drop(self.outer(functional.relu(self.inner(self.inner_norm(states)))))
+        share = self.share if self.training else 0.0
+        found = functional.scaled_dot_product_attention(query, key, value, dropout_p=share, is_causal=True)
+        found = self.output(found.transpose(1, 2).flatten(2))
+        states = self.attention_norm(states + self._drop(found))
+        return self.outer_norm(states + self._drop(self.outer(functional.gelu(self.inner(states)))))
 
     def _drop(self, values: Tensor) -> Tensor:
         return dropout(values, self.share) if self.training else values
@@ -67,18 +70,11 @@ class SASRec(ItemModel[SASRecConfig]):
     def states(self, items: Tensor) -> Tensor:
         """States [batch, n, d_model] after each item of int64 [batch, n], zeros on the right."""
         states = self.items(items) + self.positions.weight[: items.shape[1]]  # equation 1
+        states = self.norm(states)
         states = dropout(states, self.settings.dropout) if self.training else states
         for block in self.blocks:
             states = block(states)
-        states = self.norm(states)
-        if self.settings.temperature:
-            return functional.normalize(states, dim=-1) / self.settings.temperature
         return states
-
-    def table(self) -> Tensor:
-        """What the states are multiplied with: items' embeddings, [items + 1, d_model], perhaps of length 1."""
-        rows = self.items.weight
-        return functional.normalize(rows, dim=-1) if self.settings.temperature else rows
 
     def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
         """Cross-entropy over all items that the training part shows, or the paper's with drawn items.
@@ -90,11 +86,10 @@ class SASRec(ItemModel[SASRecConfig]):
         learned = labels != IGNORED
         states, targets = self.states(items)[learned], labels[learned]  # [targets, d_model], [targets]
         if self.settings.loss == "ce":
-            return full_cross_entropy(states, self.table(), self.unseen_bias(), targets)
-        table = self.table()
-        own = torch.einsum("td,td->t", states, table[targets])
+            return full_cross_entropy(states, self.items.weight, self.unseen_bias(), targets)
+        own = torch.einsum("td,td->t", states, self.items(targets))
         drawn, wrong = self._negatives(labels, items)
-        others = torch.einsum("td,tnd->tn", states, table[drawn])
+        others = torch.einsum("td,tnd->tn", states, self.items(drawn))
         loss = -functional.logsigmoid(own).sum()
         return loss - (functional.logsigmoid(-others) * wrong).sum() / self.settings.negatives
 
@@ -115,7 +110,7 @@ class SASRec(ItemModel[SASRecConfig]):
         """
         last = ((items != 0).sum(1) - 1).clamp(min=0)
         states = self.states(items)[torch.arange(len(items), device=items.device), last]
-        table = self.table()
+        table = self.items.weight
         table = torch.where(self.known.unsqueeze(1), table, table[self.known].mean(0))
         return functional.linear(states, table)
 

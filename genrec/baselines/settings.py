@@ -53,8 +53,8 @@ class SASRecConfig(BaselineConfig):
     """Self-attention blocks (the paper's b)."""
     heads: int = Field(ge=1)
     """Attention heads; they divide `d_model`."""
-    temperature: float = Field(ge=0)
-    """Divides the cosine of state and item embedding, which is the score; 0 takes their product, as the paper."""
+    ffn_dim: int = Field(ge=1)
+    """Inner width of the feed-forward networks."""
     loss: Literal["ce", "bce"]
     """`ce`: cross-entropy over all items; `bce`: the paper's, against `negatives` drawn items."""
     negatives: int = Field(ge=1)
