@@ -1,6 +1,7 @@
 """Vectors of descriptions by a sentence-transformers model, where one is at hand."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,6 @@ def _load(model: str) -> Any:
     except (OSError, ValueError) as error:
         raise GenRecError(
             f"the text encoder {model!r} is neither the folder of a sentence-transformers model nor one that can "
-            f"be fetched ({str(error).splitlines()[0]}); copy the model's folder here and give it with "
+            f"be fetched ({shorten(str(error), 120)}); copy the model's folder here and give it with "
             "--set text_encoder=FOLDER"
         ) from error
