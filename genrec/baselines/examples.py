@@ -78,6 +78,42 @@ class NextItems:
         return {"items": np.where(labels > 0, found[:, :-1], 0), "labels": labels}
 
 
+class Prefixes:
+    """Each item of a user's training part but the first is the target of an example of its own.
+
+    Args:
+        train: Training part of all sequences.
+        max_length: Most items that an example shows; the newest are kept.
+    """
+
+    def __init__(self, train: Sequences, max_length: int) -> None:
+        self.train = train
+        owners = np.repeat(np.arange(len(train.lengths)), train.lengths)
+        self.places = np.setdiff1d(np.arange(len(train.items)), train.offsets[:-1])
+        self.owners = owners[self.places]
+        self.firsts = np.maximum(train.offsets[:-1][self.owners], self.places - max_length)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def lengths(self) -> Ints:
+        """Items that each example shows."""
+        return self.places - self.firsts
+
+    @property
+    def targets_each(self) -> float:
+        """One item."""
+        return 1.0
+
+    def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
+        """The same in every epoch: "items" and "labels", both [batch, n]; the newest item alone has a label."""
+        items = windows(self.train.items, self.firsts[examples], self.places[examples])
+        labels = np.zeros_like(items)
+        newest = self.places[examples] - self.firsts[examples] - 1
+        labels[np.arange(len(items)), newest] = self.train.items[self.places[examples]]
+        return {"items": items, "labels": labels}
+
+
 @dataclass(frozen=True)
 class ItemCollator:
     """Turns (epoch, example) pairs of `genrec.training.batches` into a model's tensors."""

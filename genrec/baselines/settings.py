@@ -55,6 +55,8 @@ class SASRecConfig(BaselineConfig):
     """Attention heads; they divide `d_model`."""
     ffn_dim: int = Field(ge=1)
     """Inner width of the feed-forward networks."""
+    targets: Literal["last", "every"]
+    """`last`: each prefix of a sequence is an example with one target; `every`: one pass teaches all its items."""
     loss: Literal["ce", "bce"]
     """`ce`: cross-entropy over all items; `bce`: the paper's, against `negatives` drawn items."""
     negatives: int = Field(ge=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from genrec.baselines.examples import ItemCollator, NextItems
+from genrec.baselines.examples import ItemCollator, NextItems, Prefixes
 from genrec.data.tables import Sequences
 
 
@@ -27,6 +27,22 @@ def test_every_item_but_the_first_is_a_target_once_after_the_items_before_it(max
         assert shown == row[row.index(shown[0]) :][: len(shown)]
         targets += labels[labels > 0].tolist()
     assert sorted(targets) == [2, 3, 4, 5, 6, 7, 10, 12, 13, 14]
+
+
+@pytest.mark.parametrize("max_length", [1, 3, 50])
+def test_every_prefix_has_one_target(max_length):
+    rows = [[1, 2, 3, 4, 5], [6], [], [7, 8]]
+    offsets = np.cumsum([0, *map(len, rows)])
+    examples = Prefixes(Sequences(np.concatenate(rows).astype(np.int32), offsets), max_length)
+    made = examples.arrays(np.arange(len(examples)), epoch=0)
+    expected = [(u, row[:n][-max_length:], row[n]) for u, row in enumerate(rows) for n in range(1, len(row))]
+    assert len(examples) == len(expected)
+    for number, (owner, shown, target) in enumerate(expected):
+        assert examples.owners[number] == owner
+        assert examples.lengths()[number] == len(shown)
+        rest = [0] * (made["items"].shape[1] - len(shown))
+        assert made["items"][number].tolist() == shown + rest
+        assert made["labels"][number].tolist() == [0] * (len(shown) - 1) + [target] + rest
 
 
 def test_a_filler_has_no_label():

@@ -33,6 +33,7 @@ def scores(model, rows):
 
 def test_the_future_changes_nothing():
     model = make_model()
+    model.positions.weight.data.zero_()  # they count from the newest item
     a, b = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[1, 2, 9, 5]])
     torch.testing.assert_close(model.states(a)[:, :2], model.states(b)[:, :2])
     assert not torch.allclose(model.states(a)[:, 2], model.states(b)[:, 2])
@@ -40,6 +41,7 @@ def test_the_future_changes_nothing():
 
 def test_a_targets_prediction_is_that_of_the_prefix_alone():
     model = make_model()
+    model.positions.weight.data.zero_()
     states = model.states(torch.tensor([[1, 2, 3, 4]]))
     for length in (1, 2, 3):
         torch.testing.assert_close(
@@ -111,7 +113,7 @@ def dataset(tmp_path_factory):
     return grammar(tmp_path_factory.mktemp("data") / "grammar")
 
 
-@pytest.mark.parametrize("settings", [{}, {"loss": "bce", "negatives": 8}])
+@pytest.mark.parametrize("settings", [{}, {"targets": "every"}, {"loss": "bce", "negatives": 8}])
 def test_it_learns_that_the_last_item_decides_the_next(dataset, tmp_path, settings):
     """Under binary cross-entropy an item of the user's is never wrong, so seen items are left out of the lists."""
     settings = {**QUICK, "finetune_epochs": 15, "patience": 15, **settings}
@@ -160,7 +162,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     ("settings", "message"),
     [
         ({"model": "sasrec", "pretrain_epochs": 2}, "sasrec has no pretraining"),
-        ({"model": "sasrec", "heads": 3}, "d_model 128 must be a multiple of heads 3"),
+        ({"model": "sasrec", "heads": 3}, "d_model 64 must be a multiple of heads 3"),
         ({"model": "sasrec", "finetune_epochs": 0}, "finetune_epochs is 0"),
         (
             {"model": "sasrec", "encoder_layers": 3},
