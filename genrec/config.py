@@ -145,6 +145,10 @@ class TrainConfig(TrainerConfig):
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
         if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
             faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
+        if self.item_loss and self.sparse_ids:
+            faults.append(
+                "item_loss needs the whole item-ID table in each step, so it does not go with sparse_ids"
+            )
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
             faults.append("pretrain_epochs and finetune_epochs are both 0: nothing to train")
         if faults:

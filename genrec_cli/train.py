@@ -171,5 +171,7 @@ def _print(output: Path, result: dict[str, Any]) -> None:
     epochs = ", ".join(f"{phase} {count}" for phase, count in result["epochs"].items())
     facts = {"epochs": epochs, "best epoch": result["best"]["epoch"]}
     facts |= {f"valid {name}": value for name, value in valid.items()}
+    if "prior" in result:
+        facts["prior"] = f"transitions, weight {result['prior']['weight']:g}"
     facts |= {"seconds": result["seconds"], "examples/s": show(result["examples_per_second"])}
     print_facts(f"Trained {output}", facts)

@@ -27,8 +27,7 @@ class EncoderPass(nn.Module):
         """
         encoder = self.encoder
         batch, length = inputs.attention_mask.shape
-        embedded = encoder.embed(inputs.input_ids) + encoder.user_embedding(inputs.user_ids)
-        embedded = embedded + encoder.item_embedding(inputs.item_ids)
+        embedded = encoder.sum_up(inputs.input_ids, inputs.user_ids, inputs.item_ids)
         first = encoder.embed_positions.offset
         embedded = embedded + encoder.embed_positions.weight[first : first + length]
         rows = encoder.layernorm_embedding(embedded).flatten(0, 1)

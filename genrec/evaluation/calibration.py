@@ -62,6 +62,8 @@ class ExactRanker:
 def calibrate(model: Path, conditions: Conditions, beams: Sequence[int], device: str) -> list[dict[str, Any]]:
     """Measure a run with several numbers of beams and with exact scores, at the largest cut-off.
 
+    A prior is left out: what is told is how much of the model's own distribution the search finds.
+
     Args:
         model: Run.
         conditions: Of the evaluation.

@@ -21,6 +21,9 @@ POPULARITY, TRANSITIONS = "popularity", "transitions"
 REFERENCES = (POPULARITY, TRANSITIONS)
 """Models that need no training and no folder."""
 
+ALONE = ", model alone"
+"""Follows a run's name where its prior is left out."""
+
 
 @dataclass(frozen=True)
 class Contestant:
@@ -76,7 +79,7 @@ def models_alone(names: Sequence[str | Path], k: int, beams: int, placement: Pla
         info = read_json(path / RUN_FILE)
         if prior_weight(info):
             ranker = partial(_run_ranker, path, k, beams, placement.device, alone=True)
-            found.append(Contestant(f"{path}, model alone", info["config"]["indexing"], ranker))
+            found.append(Contestant(f"{path}{ALONE}", info["config"]["indexing"], ranker))
     return found
 
 

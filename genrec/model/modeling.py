@@ -73,6 +73,10 @@ class GenRecEncoder(BartEncoder):
         padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(mask.dtype)
         return (mask + padding[:, None, None, :]).clamp(min=torch.finfo(mask.dtype).min)
 
+    def sum_up(self, input_ids: Tensor, user_ids: Tensor, item_ids: Tensor) -> Tensor:
+        """Token, user-ID and item-ID embeddings, [batch, length, d_model]; arguments as in `forward`."""
+        return self.embed(input_ids) + self.user_embedding(user_ids) + self.item_embedding(item_ids)
+
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
         if input_ids.dim() == 2:
@@ -146,11 +150,13 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             if the item were one more token.
         """
         inputs = (input_ids, attention_mask, user_ids, item_ids)
-        given = all(tensor is not None for tensor in inputs)
-        if self.training and given and labels is not None and labels.dim() == 3:
-            return self._learn_prefixes(*inputs, labels, num_items_in_batch, target_items)
-        if self.training and self.joined and labels is not None and given:
-            return self._learn(*inputs, labels, num_items_in_batch, target_items)
+        if self.training and labels is not None and all(tensor is not None for tensor in inputs):
+            if labels.dim() == 3:
+                return self._learn_prefixes(
+                    input_ids, user_ids, item_ids, labels, num_items_in_batch, target_items
+                )
+            if self.joined:
+                return self._learn(*inputs, labels, num_items_in_batch, target_items)
         if encoder_outputs is None:
             encoder_outputs = self.model.encoder(
                 input_ids=input_ids, attention_mask=attention_mask, user_ids=user_ids, item_ids=item_ids
@@ -192,7 +198,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     ) -> Seq2SeqLMOutput:
         """The same by the pass that training uses; all inputs are tensors."""
         encoder, config = self.model.encoder, self.config
-        embedded = encoder.embed(input_ids) + encoder.user_embedding(user_ids) + encoder.item_embedding(item_ids)
+        embedded = encoder.sum_up(input_ids, user_ids, item_ids)
         shifted = shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
@@ -203,7 +209,6 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     def _learn_prefixes(
         self,
         input_ids: Any,
-        attention_mask: Any,
         user_ids: Any,
         item_ids: Any,
         labels: Tensor,
@@ -212,7 +217,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     ) -> Seq2SeqLMOutput:
         """All prefixes of sequences in one pass: what each prefix with its own [MASK] would give, to rounding."""
         encoder, config = self.model.encoder, self.config
-        embedded = encoder.embed(input_ids) + encoder.user_embedding(user_ids) + encoder.item_embedding(item_ids)
+        embedded = encoder.sum_up(input_ids, user_ids, item_ids)
         flat = shift_tokens_right(labels.flatten(0, 1), config.pad_token_id, config.decoder_start_token_id)
         shifted = flat.view_as(labels)
         masked, logits = learn_prefixes(self, embedded, encoder.embed_tokens.weight[config.mask_token], shifted)

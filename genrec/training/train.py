@@ -214,6 +214,7 @@ def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
     pretrained.model.config.label_smoothing = config.label_smoothing
     pretrained.model.config.item_loss = config.item_loss
+    pretrained.model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
     pretrained.model.use_sparse_ids(config.sparse_ids)
     return Built(config, pretrained.scheme, pretrained.model, tokenizer)
 

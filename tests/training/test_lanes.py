@@ -35,7 +35,7 @@ def backward(loss):
 def gradients(model, learn):
     model.zero_grad(set_to_none=True)
     loss = learn()
-    return float(loss), {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    return float(loss), {name: weight.grad.clone().to_dense() for name, weight in model.named_parameters()}
 
 
 @pytest.fixture
@@ -59,9 +59,11 @@ def learner(model, count):
     return learn
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("saved", [1, 128])
-def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, saved):
+def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, saved, sparse):
     """Cut into many pieces or into none."""
+    model.use_sparse_ids(sparse)
     monkeypatch.setattr("genrec.training.lanes._LEAST_SAVED", saved)
     inputs = batch(21)
     count = torch.tensor(63)

@@ -11,6 +11,7 @@ from genrec.data.followers import count_followers, load_followers
 from genrec.data.split import train_part
 from genrec.errors import GenRecError
 from genrec.model.checkpoint import load_run
+from genrec_cli import eval_tables
 from tests.training.helpers import QUICK, chain_dataset
 
 
@@ -40,6 +41,12 @@ def test_the_model_alone_stands_beside_it(folders):
     assert (transitions["model"], alone["model"]) == ("transitions", f"{run}, model alone")
     assert alone["metrics"]["HR@1"] < 0.5 < result["metrics"]["HR@1"]
     assert alone["difference"]["HR@1"]["low"] > 0
+
+
+def test_calibration_says_that_it_is_of_the_model_alone(folders):
+    _, run, _ = folders
+    result = genrec.evaluate(run, calibrate=[5], users=30)
+    assert eval_tables._calibration(result).title.plain == f"{run}, model alone: what the search misses"
 
 
 def test_the_counts_are_those_of_the_training_part(folders):
