@@ -3,10 +3,10 @@
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,14 +14,61 @@ from genrec.errors import GenRecError
 
 PRESETS = ("bart-base", "base", "small", "tiny")
 DEFAULT_PRESET = "small"
+GENREC: Final = "genrec"
+"""The model that is trained unless another is asked for."""
+
 Indexing = Literal["text", "random", "sequential", "collaborative", "semantic", "hybrid", "leaky-sequential"]
 
 
-class TrainConfig(BaseModel):
-    """Everything that decides what a run learns, but for the data."""
+class TrainerConfig(BaseModel):
+    """What the trainer must know, whatever model it trains."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: str
+    """What is trained: `genrec`, or one of the reference models of genrec.baselines."""
+    epoch_examples: int = Field(0, ge=0)
+    """Most examples of an epoch, drawn anew each time; 0 takes all."""
+    pretrain_epochs: int = Field(10, ge=0)
+    """Epochs of pretraining, where a model has one: GenRec's is the cloze task."""
+    finetune_epochs: int = Field(20, ge=0)
+    """Most epochs of next-item training."""
+    patience: int = Field(5, ge=1)
+    """Finetuning epochs without a better validation NDCG@10 before it stops."""
+    valid_users: int = Field(0, ge=0)
+    """Users in the validation after each epoch, a seeded sample; 0 takes all."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128
+    """Examples in a step, of all processes together; `auto` takes the largest power of two that fits."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Parts that a step's examples are computed in, one after the other, to save memory."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of matrix products: `auto` takes bf16 on GPUs that have it, else fp32. Weights stay fp32."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """AdamW's peak learning rate."""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
+    warmup: float = Field(0.05, ge=0, le=1)
+    """Share of steps in which the learning rate rises linearly; it then falls linearly to zero."""
+    clip: float = Field(1.0, gt=0)
+    """Largest norm of the gradient."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seed of everything that is drawn."""
+
+    @property
+    def step_examples(self) -> int:
+        """Examples in a step, once that is decided.
+
+        Raises:
+            ValueError: `batch_size` is still "auto".
+        """
+        return int(self.batch_size)
+
+
+class TrainConfig(TrainerConfig):
+    """Everything that decides what a run of GenRec learns, but for the data."""
+
+    model: Literal["genrec"] = GENREC
+    """What is trained."""
     preset: str = DEFAULT_PRESET
     """Where the defaults come from; a key of presets.toml."""
     indexing: Indexing = "collaborative"
@@ -71,49 +118,14 @@ class TrainConfig(BaseModel):
     weight is chosen by validation, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
-    epoch_examples: int = Field(0, ge=0)
-    """Most examples of an epoch, drawn anew each time; 0 takes all."""
-    pretrain_epochs: int = Field(10, ge=0)
-    """Epochs of the cloze task."""
-    finetune_epochs: int = Field(20, ge=0)
-    """Most epochs of next-item training."""
-    patience: int = Field(5, ge=1)
-    """Finetuning epochs without a better validation NDCG@10 before it stops."""
-    valid_users: int = Field(0, ge=0)
-    """Users in the validation after each epoch, a seeded sample; 0 takes all."""
-    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128
-    """Examples in a step, of all processes together; `auto` takes the largest power of two that fits."""
-    gradient_accumulation: int = Field(1, ge=1)
-    """Parts that a step's examples are computed in, one after the other, to save memory."""
     gradient_checkpointing: bool = False
     """Whether activations are computed again in the backward pass, to save memory."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Of matrix products: `auto` takes bf16 on GPUs that have it, else fp32. Weights stay fp32."""
     torch_compile: bool = False
     """Whether torch.compile makes kernels for the model; needs a C++ compiler, pays on long runs."""
-    learning_rate: float = Field(1e-3, gt=0)
-    """AdamW's peak learning rate."""
     pretrain_learning_rate: float | None = Field(None, gt=0)
     """The peak in pretraining, if it is another."""
-    weight_decay: float = Field(0.01, ge=0)
-    """AdamW's decoupled weight decay."""
-    warmup: float = Field(0.05, ge=0, le=1)
-    """Share of steps in which the learning rate rises linearly; it then falls linearly to zero."""
-    clip: float = Field(1.0, gt=0)
-    """Largest norm of the gradient."""
     beams: int = Field(20, ge=1)
     """Beams of the search in validation."""
-    seed: int = Field(0, ge=0, lt=2**31)
-    """Seed of everything that is drawn."""
-
-    @property
-    def step_examples(self) -> int:
-        """Examples in a step, once that is decided.
-
-        Raises:
-            ValueError: `batch_size` is still "auto".
-        """
-        return int(self.batch_size)
 
     @property
     def learns_prefixes(self) -> bool:
@@ -168,6 +180,9 @@ STRUCTURE = (
 """The settings that a pretrained run decides for those that are finetuned from it."""
 
 
+_GENREC_ALONE: Final[Mapping[str, type[TrainerConfig]]] = {GENREC: TrainConfig}
+
+
 def preset_settings(name: str) -> dict[str, Any]:
     """The settings that a preset names.
 
@@ -185,6 +200,8 @@ def collect_settings(
     config_file: Path | None = None,
     settings: dict[str, Any] | list[str] | None = None,
     seed: int | None = None,
+    model: str | None = None,
+    configs: Mapping[str, type[TrainerConfig]] = _GENREC_ALONE,
 ) -> dict[str, Any]:
     """Gather what was asked for explicitly.
 
@@ -193,9 +210,11 @@ def collect_settings(
         config_file: TOML file of settings.
         settings: A dict of values or a list of "key=value" texts.
         seed: The same as the setting `seed`.
+        model: The same as the setting `model`.
+        configs: The models that may be named, and the settings of each.
 
     Raises:
-        GenRecError: A key is unknown or given two values, in one message for all faults.
+        GenRecError: A key or the model is unknown, or a key given two values, in one message for all faults.
     """
     faults: list[str] = []
     given: dict[str, tuple[Any, str]] = {}
@@ -209,10 +228,14 @@ def collect_settings(
         give(key, value, str(config_file))
     for key, value in _pairs(settings or {}, faults):
         give(key, value, "--set")
-    for key, value in (("preset", preset), ("seed", seed)):
+    for key, value in (("model", model), ("preset", preset), ("seed", seed)):
         if value is not None:
             give(key, value, f"--{key}")
-    faults += _unknown_keys(given)
+    wanted = str(given["model"][0]) if "model" in given else GENREC
+    if wanted in configs:
+        faults += _unknown_keys(given, wanted, configs[wanted])
+    else:
+        faults.append(f"model {wanted!r} is unknown, choose one of: {', '.join(configs)}")
     if faults:
         raise GenRecError("the settings are wrong: " + "; ".join(faults))
     return {key: value for key, (value, _) in given.items()}
@@ -234,8 +257,20 @@ def make_config(given: dict[str, Any], base: TrainConfig | None = None) -> Train
         defaults = preset_settings(str(given.get("preset", DEFAULT_PRESET)))
         if "weights" in given and "weights" not in defaults:
             defaults = {key: value for key, value in defaults.items() if key not in SHAPE}
+    return check_config(TrainConfig, {**defaults, **given})
+
+
+Config = TypeVar("Config", bound=TrainerConfig)
+
+
+def check_config(kind: type[Config], values: dict[str, Any]) -> Config:
+    """Settings of a kind with these values.
+
+    Raises:
+        GenRecError: Wrong values, all in one message.
+    """
     try:
-        return TrainConfig(**{**defaults, **given})
+        return kind(**values)
     except ValidationError as error:
         faults = "; ".join(_explain(fault) for fault in error.errors())
         raise GenRecError(f"the settings are wrong: {faults}") from error
@@ -271,13 +306,16 @@ def _parse(value: str) -> Any:
         return value
 
 
-def _unknown_keys(values: Iterable[str]) -> list[str]:
+def _unknown_keys(values: Iterable[str], model: str, kind: type[TrainerConfig]) -> list[str]:
     faults = []
     for key in values:
-        if key not in TrainConfig.model_fields:
-            near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TrainConfig.model_fields)}"
-            faults.append(f"unknown setting {key!r}, {hint}")
+        if key == "preset" and model != GENREC:
+            faults.append(f"presets are GenRec's; {model} has one set of defaults, to be changed with --set")
+        elif key not in kind.model_fields:
+            near = difflib.get_close_matches(key, kind.model_fields, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(kind.model_fields)}"
+            of = "" if model == GENREC else f" of {model}"
+            faults.append(f"unknown setting {key!r}{of}, {hint}")
     return faults
 
 

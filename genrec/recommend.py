@@ -56,13 +56,12 @@ def load(
         counts = (info["user_count"], info["item_count"])
     else:
         placement.check_run(path)
-        from genrec.decoding.scorer import TorchScorer
         from genrec.device import choose_device
-        from genrec.model.checkpoint import load_run
+        from genrec.trained import open_run
 
-        run = load_run(path, choose_device(device))
-        scorer, info = TorchScorer(run.model, run.scheme, prior=run.prior), run.info
-        counts = (run.model.config.user_count, run.model.config.item_count)
+        run = open_run(path, choose_device(device))
+        scorer, info = run.scorer, run.info
+        counts = (run.user_count, run.item_count)
     catalogue = Catalogue(path)
     histories = Histories(catalogue, *counts) if data is None else extended(data, path, info, counts)
     return Model(path, scorer, catalogue, histories)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from genrec.config import GENREC
 from genrec.errors import GenRecError
 from genrec.evaluation.memory import recall
 from genrec.files import read_json
@@ -24,7 +25,7 @@ def find_runs(folder: str | Path) -> list[dict[str, Any]]:
         folder: Where to look; hidden folders and the insides of runs are passed over.
 
     Returns:
-        Oldest first, each {"run", "status", "preset", "dataset", "indexing", "epochs": {phase: n},
+        Oldest first, each {"run", "status", "model", "preset", "dataset", "indexing", "epochs": {phase: n},
         "best": {"epoch", "valid": {metric: value}}, "test": [evaluations], "test_as_visitor": [evaluations],
         "seconds", "loss": [per epoch]}. A run that cannot be read has "status" "damaged" and a "problem".
 
@@ -50,12 +51,14 @@ def describe(run: Path) -> dict[str, Any]:
     try:
         info, epochs = read_json(run / RUN_FILE), read_epochs(run)
         result = info.get("result", {})
+        model = info["config"].get("model", GENREC)
         tests = [found for found in recall(run) if found["split"] == "test"]
         return {
             "run": str(run),
             "status": info["status"],
-            "preset": info["config"]["preset"],
-            "indexing": info["config"]["indexing"],
+            "model": model,
+            "preset": info["config"]["preset"] if model == GENREC else None,
+            "indexing": info["config"]["indexing"] if model == GENREC else None,
             "dataset": info["dataset"]["name"],
             "epochs": result.get("epochs") or _count(epochs),
             "best": result.get("best") or _best(epochs),

@@ -11,7 +11,7 @@ _DEFAULT = Path("runs")
 
 _COLUMNS = {
     "run": 0,
-    "preset": 76,
+    "model": 76,
     "data": 100,
     "state": 52,
     "epochs": 100,
@@ -33,7 +33,7 @@ def runs(
     debug: Debug = False,
     force: Force = False,
 ) -> None:
-    """List runs: preset, dataset, best validation, test, time, and the loss as a sparkline.
+    """List runs: model (GenRec by its preset), dataset, best validation, test, time, the loss as a sparkline.
 
     The test column shows what `genrec eval RUN` found, with seen items kept and, after the stroke, excluded.
 
@@ -88,11 +88,11 @@ def _cells(run: dict[str, Any], place: Path, best: float) -> dict[str, Any]:
     cells = {"run": Text(str(path.relative_to(place) if path != place else path)), "state": run["status"]}
     if "problem" in run:
         return cells
-    leaky = " (leaky)" if run["indexing"].startswith("leaky") else ""
+    leaky = " (leaky)" if (run["indexing"] or "").startswith("leaky") else ""
     valid = _valid(run)
     return {
         **cells,
-        "preset": Text(run["preset"] + leaky),
+        "model": Text((run["preset"] or run["model"]) + leaky),
         "data": Text(run["dataset"]),
         "epochs": "+".join(str(count) for count in run["epochs"].values()),
         "valid\nNDCG@10": "" if valid is None else Text(f"{valid:.4f}", style="bold" if valid == best else ""),

@@ -12,9 +12,13 @@ from genrec.ranks import is_main, leave
 from genrec_cli.options import Debug, Device, Force, Json, Output
 
 Dataset = Annotated[Path, typer.Argument(help="Folder written by genrec prepare.", show_default=False)]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="What to train: genrec, or a reference model: sasrec.", show_default="genrec"),
+]
 Preset = Annotated[
     str | None,
-    typer.Option(help="Defaults to start from: bart-base, base, small or tiny.", show_default="small"),
+    typer.Option(help="GenRec's defaults to start from: bart-base, base, small or tiny.", show_default="small"),
 ]
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
 Settings = Annotated[
@@ -45,6 +49,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def train(
     dataset: Dataset,
     output: Output,
+    model: Model = None,
     preset: Preset = None,
     config: Config = None,
     settings: Settings = None,
@@ -61,8 +66,10 @@ def train(
     """Train a recommender: pretrain (fill in a masked item), then finetune (predict the next one).
 
     Example: genrec train data/ml -o runs/ml --preset tiny --set finetune_epochs=5
+
+    Example: genrec train data/ml -o runs/sasrec --model sasrec
     """
-    _run("train", json, dataset, output, **_options(locals()))
+    _run("train", json, dataset, output, model=model, **_options(locals()))
 
 
 def pretrain(

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "ids", "leftovers", "files", "folders", "progress", "config"}
     | {"placement", "device", "scoring", "batching"},
-    {"data", "indexing", "model", "decoding", "histories"},
+    {"data", "indexing", "model", "decoding", "baselines", "histories", "trained"},
     {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},
 ]
 """From the bottom to the top; a layer imports itself and those below."""

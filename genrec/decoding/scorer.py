@@ -1,11 +1,13 @@
 """A model on torch behind the same method as a bundle on onnxruntime."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
@@ -17,32 +19,26 @@ BEAMS = 20
 """Beams of the search, unless longer lists are asked for (paper, section 7.1)."""
 
 
-class TorchScorer:
-    """Runs a model; a `genrec.scoring.Scorer`.
+class ModuleScorer(ABC):
+    """Runs a module with the inputs and outputs of a recommender; a `genrec.scoring.Scorer`.
 
     Args:
-        model: Stays on the device where it is.
-        scheme: Its tokens.
-        beams: Beams of the search; as many as the list is long where that is more.
-        prior: Mixed with the model's distribution.
+        device: Where the module computes.
+        batch_users: Most users that it should be given together.
+        least: Length of the lists that it is made for, unless longer ones are asked for.
     """
 
     backend = "torch"
     trouble: str | None = None
 
-    def __init__(
-        self,
-        model: GenRecForConditionalGeneration,
-        scheme: TokenScheme,
-        beams: int = BEAMS,
-        prior: TransitionPrior | None = None,
-    ) -> None:
-        self.model, self.scheme, self.beams, self.prior = model, scheme, beams, prior
-        self.device = model.device
-        self.provider = str(self.device)
-        on_cpu = self.device.type == "cpu"
-        self.batch_users = cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS
-        self._module: RecommenderModule | None = None
+    def __init__(self, device: torch.device, batch_users: int, least: int) -> None:
+        self.device, self.provider = device, str(device)
+        self.batch_users, self.least = batch_users, least
+        self._made: tuple[int, nn.Module] | None = None
+
+    @abstractmethod
+    def make_module(self, k: int) -> nn.Module:
+        """The module for lists of `k` items, called as `RecommenderModule` is."""
 
     def __call__(
         self,
@@ -56,18 +52,43 @@ class TorchScorer:
         """Recommend to a batch of users; arguments and result as in `genrec.scoring.Scorer.__call__`."""
         batch = len(users)
         if not batch:
-            return nothing(k or self.beams)
+            return nothing(k or self.least)
         lists = [torch.from_numpy(pad(rows, batch)).to(self.device) for rows in (history, banned, allowed)]
         user = torch.from_numpy(np.asarray(users, dtype=np.int64)).to(self.device)
         with torch.inference_mode():
             exclude = torch.tensor(exclude_seen, device=self.device)
-            items, scores = self._sized(k or self.beams)(lists[0], user, exclude, *lists[1:])
+            items, scores = self._sized(k or self.least)(lists[0], user, exclude, *lists[1:])
         return items[:, :k].cpu().numpy(), scores[:, :k].cpu().numpy()
 
-    def _sized(self, k: int) -> RecommenderModule:
-        """The module for lists of `k` items; more beams only where that needs them."""
-        beams = max(self.beams, k)
-        if self._module is None or self._module.k != beams:
-            module = RecommenderModule(self.model, self.scheme, beams, beams, self.prior)
-            self._module = module.to(self.device).eval()
-        return self._module
+    def _sized(self, k: int) -> nn.Module:
+        """The module for lists of `k` items; a longer one than usual only where that needs it."""
+        size = max(self.least, k)
+        if self._made is None or self._made[0] != size:
+            self._made = size, self.make_module(size).to(self.device).eval()
+        return self._made[1]
+
+
+class TorchScorer(ModuleScorer):
+    """Runs GenRec.
+
+    Args:
+        model: Stays on the device where it is.
+        scheme: Its tokens.
+        beams: Beams of the search; as many as the list is long where that is more.
+        prior: Mixed with the model's distribution.
+    """
+
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        scheme: TokenScheme,
+        beams: int = BEAMS,
+        prior: TransitionPrior | None = None,
+    ) -> None:
+        on_cpu = model.device.type == "cpu"
+        super().__init__(model.device, cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS, beams)
+        self.model, self.scheme, self.beams, self.prior = model, scheme, beams, prior
+
+    def make_module(self, k: int) -> RecommenderModule:
+        """The module for lists of `k` items by as many beams."""
+        return RecommenderModule(self.model, self.scheme, k, k, self.prior)

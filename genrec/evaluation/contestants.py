@@ -95,12 +95,10 @@ def check_placement(placement: Placement, models: Sequence[str | Path]) -> None:
 
 
 def _run_ranker(path: Path, k: int, beams: int, device: str, alone: bool = False) -> Ranker:
-    from genrec.decoding.scorer import TorchScorer
     from genrec.device import choose_device
-    from genrec.model.checkpoint import load_run
+    from genrec.trained import open_run
 
-    run = load_run(path, choose_device(device))
-    return ScorerRanker(TorchScorer(run.model, run.scheme, beams, None if alone else run.prior), k)
+    return ScorerRanker(open_run(path, choose_device(device), beams, alone).scorer, k)
 
 
 def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:

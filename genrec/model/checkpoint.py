@@ -10,7 +10,8 @@ import torch
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
-from genrec.config import TrainConfig
+from genrec.baselines.settings import BaselineConfig
+from genrec.config import GENREC, TrainConfig
 from genrec.data.dataset import Dataset
 from genrec.data.followers import count_followers, load_followers, save_followers
 from genrec.data.split import train_part
@@ -54,19 +55,22 @@ class Run:
         return read_sequences(self.path)
 
 
-def start_run(folder: Path, dataset: Dataset, config: TrainConfig, scheme: TokenScheme, **info: Any) -> None:
+def start_run(
+    folder: Path, dataset: Dataset, config: TrainConfig | BaselineConfig, scheme: TokenScheme | None, **info: Any
+) -> None:
     """Write what a run knows before its training: settings, tokens and the dataset's tables.
 
     Args:
         folder: An existing folder.
         dataset: What it will be trained on.
         config: Its settings.
-        scheme: Its tokens.
+        scheme: Its tokens, if it has any.
         info: What else run.json should say.
     """
     for name in TABLE_FILES:
         shutil.copyfile(dataset.path / name, folder / name)
-    scheme.save(folder)
+    if scheme is not None:
+        scheme.save(folder)
     if config.prior == "transitions":
         train = train_part(dataset.sequences)
         save_followers(count_followers(train, dataset.item_count, most=MOST), folder / TRANSITIONS_FILE)
@@ -80,8 +84,17 @@ def start_run(folder: Path, dataset: Dataset, config: TrainConfig, scheme: Token
     write_json(folder / RUN_FILE, content)
 
 
-def finish_run(folder: Path, model: GenRecForConditionalGeneration, **info: Any) -> dict[str, Any]:
-    """Write the weights and declare the run finished; `info` is added to run.json, whose content is returned."""
+def finish_run(folder: Path, model: Any, **info: Any) -> dict[str, Any]:
+    """Write the weights and declare the run finished.
+
+    Args:
+        folder: Of `start_run`.
+        model: Has a `save_pretrained`.
+        info: Is added to run.json.
+
+    Returns:
+        The content of run.json.
+    """
     model.save_pretrained(folder)
     shutil.copymode(folder / CONFIG_FILE, folder / WEIGHTS_FILE)  # safetensors writes for the owner alone
     # Hidden files are what a start that was killed left behind.
@@ -99,22 +112,41 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
     """
     path = Path(path)
+    info = open_finished(path)
+    if (name := model_of(info)) != GENREC:
+        raise GenRecError(f"{path} is a run of {name}; a run of GenRec is wanted here")
+    try:
+        config = TrainConfig(**info["config"])
+    except (TypeError, ValueError) as error:
+        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
+    scheme = load_scheme(path)
+    prior = load_prior(path, scheme.item_count, weight) if (weight := prior_weight(info)) else None
+    model = load_model(path).to(device).eval()
+    return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
+
+
+def open_finished(path: Path) -> dict[str, Any]:
+    """What run.json says of a finished run, whichever model it holds; its files are compared with their checksums.
+
+    Raises:
+        GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
+    """
     require_kind(path, RUN)
     info = read_json(path / RUN_FILE)
     if info.get("status") != FINISHED:
         raise GenRecError(
             f"{path} is a run whose training did not finish; continue it with --resume, or repeat it with --force"
         )
-    try:
-        config = TrainConfig(**info["config"])
-        files = info["files"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
-    verify_files(path, files)
-    scheme = load_scheme(path)
-    prior = load_prior(path, scheme.item_count, weight) if (weight := prior_weight(info)) else None
-    model = load_model(path).to(device).eval()
-    return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
+    if not isinstance(info.get("config"), dict) or not isinstance(info.get("files"), dict):
+        raise GenRecError(f"{path / RUN_FILE} is damaged: it lacks 'config' or 'files'; train again")
+    verify_files(path, info["files"])
+    return info
+
+
+def model_of(info: dict[str, Any]) -> str:
+    """The model that run.json names; the first runs named none and were GenRec's."""
+    config = info.get("config")
+    return str(config.get("model", GENREC)) if isinstance(config, dict) else GENREC
 
 
 def load_prior(path: Path, item_count: int, weight: float) -> TransitionPrior:

@@ -7,16 +7,16 @@ import torch
 from transformers import TrainingArguments
 
 from genrec import ranks
-from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.training.history import BEST
+from genrec.training.trainable import Settings
 
 LOADER_WORKERS = 2
 """Processes that prepare batches for a GPU; a CPU has nothing to gain from them."""
 
 
 def arguments(
-    config: TrainConfig,
+    config: Settings,
     folder: Path,
     epochs: int,
     learning_rate: float,

@@ -1,5 +1,6 @@
 """A model and its tokens before training: from scratch, or from pretrained BART."""
 
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,22 @@ from safetensors import SafetensorError
 from transformers import AutoTokenizer, BartConfig
 
 from genrec.config import SHAPE, TrainConfig
-from genrec.data.dataset import Dataset
+from genrec.data.dataset import Dataset, Sequences
 from genrec.data.split import train_part
+from genrec.decoding.prior import TransitionPrior
+from genrec.decoding.scorer import TorchScorer
 from genrec.errors import GenRecError
+from genrec.ids import PRETRAIN
 from genrec.indexing.evidence import read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
 from genrec.indexing.tokens import TokenScheme
-from genrec.model.checkpoint import quiet_libraries
+from genrec.model.checkpoint import load_model, quiet_libraries
 from genrec.model.configuration import GenRecConfig
+from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import GenRecForConditionalGeneration
+from genrec.training.batches import Collator, PrefixCollator
+from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
+from genrec.training.lanes import Lanes, lanes_for
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -36,7 +44,7 @@ _FETCHED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt"]
 
 
 class Built:
-    """What training starts from.
+    """What training starts from; a `genrec.training.trainable.Trainable`.
 
     Attributes:
         config: The settings, with the shape that pretrained weights decided.
@@ -49,6 +57,40 @@ class Built:
         self, config: TrainConfig, scheme: TokenScheme, model: GenRecForConditionalGeneration, tokenizer: Any
     ) -> None:
         self.config, self.scheme, self.model, self.tokenizer = config, scheme, model, tokenizer
+        self.builder = InputBuilder(scheme, model.config)
+
+    def collator(self, phase: str, train: Sequences) -> Collator:
+        """Maker of a phase's batches: the cloze task, or next items."""
+        config, mask, most = self.config, self.builder.mask_item, self.builder.max_items
+        how = (self.scheme, self.builder, config.user_dropout, config.seed)
+        if phase == PRETRAIN:
+            return Collator(PretrainExamples(train, mask, most, config.seed), *how)
+        if config.learns_prefixes:
+            return PrefixCollator(PrefixWindows(train, most), *how)
+        return Collator(FinetuneExamples(train, mask, most, config.prefixes == "all"), *how)
+
+    def learning_rate(self, phase: str) -> float:
+        """The peak of a phase."""
+        if phase == PRETRAIN and self.config.pretrain_learning_rate:
+            return self.config.pretrain_learning_rate
+        return self.config.learning_rate
+
+    def scorer(self, prior: TransitionPrior | None = None) -> TorchScorer:
+        """The model as it is, with the beams of validation, perhaps mixed with a prior."""
+        return TorchScorer(self.model, self.scheme, self.config.beams, prior)
+
+    def lanes(self, device: torch.device) -> AbstractContextManager[Lanes | None]:
+        """Lanes where they are quicker than a whole batch."""
+        return lanes_for(self.config, self.model.config.d_model, device)
+
+    def load_model(self, folder: Path) -> None:
+        """Take up the weights that a phase left."""
+        self.model = load_model(folder)
+
+    def save_extras(self, folder: Path) -> None:
+        """Write the tokenizer, if there is one."""
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(folder)
 
 
 def build(config: TrainConfig, dataset: Dataset) -> Built:

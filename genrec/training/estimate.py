@@ -3,6 +3,7 @@
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psutil
@@ -10,10 +11,10 @@ import torch
 from torch import Tensor
 
 from genrec.data.memory import machine_memory
-from genrec.model.modeling import GenRecForConditionalGeneration
-from genrec.training.batches import Collator, LengthGroupedBatches, Place
+from genrec.training.batches import LengthGroupedBatches, Place
 from genrec.training.guards import is_out_of_memory
 from genrec.training.lanes import Inputs, Lanes
+from genrec.training.trainable import BatchMaker
 
 LARGEST_BATCH = 1024
 """What `batch_size=auto` goes up to: larger steps learn little more each."""
@@ -65,8 +66,8 @@ class Rehearsal:
 
     def __init__(
         self,
-        model: GenRecForConditionalGeneration,
-        collator: Collator,
+        model: Any,
+        collator: BatchMaker,
         batches: LengthGroupedBatches,
         precision: str,
         lanes: Lanes | None = None,

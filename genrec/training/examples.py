@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.data.dataset import Sequences
+from genrec.data.windows import windows
 
 Ints = NDArray[np.int64]
 
@@ -30,6 +31,9 @@ class Rows(NamedTuple):
 
 class Examples(Protocol):
     """A maker of examples, numbered from 0."""
+
+    owners: Ints
+    """int64 [examples], whose example each is: a user's index less 1."""
 
     def __len__(self) -> int:
         """The number of examples in an epoch."""
@@ -93,7 +97,7 @@ class PrefixWindows:
         """Some windows (int64 [batch]); the same in every epoch."""
         offsets = self.train.offsets[self.owners[examples]]
         starts = self.starts[examples]
-        items = _windows(self.train.items, offsets + starts, offsets + self.ends[examples])
+        items = windows(self.train.items, offsets + starts, offsets + self.ends[examples])
         return Windows(items, self.owners[examples] + 1, self.first[examples] - starts)
 
     @property
@@ -139,7 +143,7 @@ class FinetuneExamples:
         """The same in every epoch."""
         places, owners = self.places[examples], self.owners[examples]
         first = np.maximum(self.train.offsets[owners], places - self.max_items + 1)
-        items = _windows(self.train.items, first, places + 1)
+        items = windows(self.train.items, first, places + 1)
         items[np.arange(len(items)), places - first] = self.mask_item
         return Rows(items, owners + 1, self.train.items[places].astype(np.int64))
 
@@ -186,13 +190,6 @@ class PretrainExamples:
         earliest = np.maximum(start, masked - size + 1)
         latest = np.minimum(masked, start + length - size)
         first = earliest + (window_draw * (latest - earliest + 1)).astype(np.int64)
-        items = _windows(self.train.items, first, first + size)
+        items = windows(self.train.items, first, first + size)
         items[np.arange(len(items)), masked - first] = self.mask_item
         return Rows(items, owners + 1, self.train.items[masked].astype(np.int64))
-
-
-def _windows(flat: NDArray[np.int32], first: Ints, end: Ints) -> Ints:
-    """Stretches [first, end) of a flat array as rows, zeros on the right: int64 [rows, longest]."""
-    step = np.arange(int((end - first).max(initial=0)))
-    inside = step < (end - first)[:, None]
-    return np.where(inside, flat[np.minimum(first[:, None] + step, len(flat) - 1)], 0).astype(np.int64)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genrec.config import TrainConfig
 from genrec.errors import GenRecError
+from genrec.training.trainable import Settings
 
 _CHECK_STEPS = 10
 """On a GPU losses are looked at so often, for a look waits for the step."""
@@ -23,7 +24,7 @@ class FiniteLoss:
         at_once: Look at each loss when it comes, as costs nothing on the CPU.
     """
 
-    def __init__(self, config: TrainConfig, at_once: bool) -> None:
+    def __init__(self, config: Settings, at_once: bool) -> None:
         self.config, self.every = config, 1 if at_once else _CHECK_STEPS
         self.waiting: list[tuple[int, Tensor]] = []
 
@@ -57,7 +58,7 @@ class NotFiniteError(Exception):
         self.step, self.loss = step, loss
 
 
-def advice_for_loss(config: TrainConfig) -> str:
+def advice_for_loss(config: Settings) -> str:
     """What to try when the loss is not finite."""
     hints = [f"a lower learning_rate (now {config.learning_rate:g})", f"a lower clip (now {config.clip:g})"]
     if config.warmup < 0.1:
@@ -68,7 +69,7 @@ def advice_for_loss(config: TrainConfig) -> str:
 
 
 @contextmanager
-def explain_memory(config: TrainConfig) -> Iterator[None]:
+def explain_memory(config: Settings) -> Iterator[None]:
     """Turn "out of memory" into advice.
 
     Raises:
@@ -87,7 +88,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _NO_MEMORY)
 
 
-def advice_for_memory(config: TrainConfig) -> str:
+def advice_for_memory(config: Settings) -> str:
     """Which setting to lower, and by how much."""
     parts, examples = config.gradient_accumulation, config.step_examples
     hints = []
@@ -96,7 +97,7 @@ def advice_for_memory(config: TrainConfig) -> str:
             f"set gradient_accumulation={2 * parts}, which halves what is computed at once and changes no result, "
             f"or batch_size={max(1, examples // 2)}"
         )
-    if not config.gradient_checkpointing:
+    if isinstance(config, TrainConfig) and not config.gradient_checkpointing:
         hints.append("set gradient_checkpointing=true (slower)")
     hints.append(f"or a lower max_length than {config.max_length}")
     return ", ".join(hints)

@@ -15,7 +15,7 @@ from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
-from genrec.training.batches import Collator, LengthGroupedBatches, Places
+from genrec.training.batches import LengthGroupedBatches, Places
 from genrec.training.callbacks import Progress, Saving, StopEarly
 from genrec.training.checkpoints import (
     checkpoint_at,
@@ -29,6 +29,7 @@ from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epochs_since_best
 from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows
+from genrec.training.trainable import BatchMaker, Settings
 
 Validate = Callable[[], dict[str, float]]
 
@@ -58,11 +59,11 @@ class PhaseTrainer(Trainer):
 
     def __init__(
         self,
-        model: GenRecForConditionalGeneration,
-        config: TrainConfig,
+        model: Any,
+        config: Settings,
         args: TrainingArguments,
         batches: LengthGroupedBatches,
-        collator: Collator,
+        collator: BatchMaker,
         validate: Validate | None,
         task: Task,
         save_every: float | None,
@@ -90,7 +91,8 @@ class PhaseTrainer(Trainer):
         self.epoch_steps = 0
         self.steps_done = 0
         self.validation_seconds = 0.0
-        model.joined = joins(config) and not self.is_fsdp_enabled
+        if isinstance(model, GenRecForConditionalGeneration) and isinstance(config, TrainConfig):
+            model.joined = joins(config) and not self.is_fsdp_enabled
         self.lanes = lanes
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.model.checkpoint import load_prior
+from genrec.training.build import Built
 from genrec.training.history import BEST
 from genrec.training.validation import Validation
 
@@ -23,8 +24,10 @@ def choose_prior(run: Path, validation: Validation, device: Any) -> dict[str, An
         {"weight": the best, "tried": {weight: the metric that chooses}}.
     """
     tried = {0.0: validation(exclude_seen=True)[BEST]}
-    prior = load_prior(run, validation.built.scheme.item_count, 0.0).to(device)
+    built = validation.built
+    assert isinstance(built, Built)  # other models have no prior
+    prior = load_prior(run, built.scheme.item_count, 0.0).to(device)
     for weight in WEIGHTS:
         prior.weight = weight
-        tried[weight] = validation(prior, exclude_seen=True)[BEST]
+        tried[weight] = validation(built.scorer(prior), exclude_seen=True)[BEST]
     return {"weight": max(tried, key=lambda weight: tried[weight]), "tried": tried}

@@ -12,21 +12,19 @@ from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
 from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
-from genrec.model.checkpoint import finish_run, load_model
-from genrec.model.inputs import InputBuilder
+from genrec.model.checkpoint import finish_run
 from genrec.progress import Reporter, describe_time
 from genrec.training.arguments import arguments, choose_precision
-from genrec.training.batches import Collator, LengthGroupedBatches, PrefixCollator, Share
-from genrec.training.build import Built
+from genrec.training.batches import LengthGroupedBatches, Share
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
-from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
-from genrec.training.lanes import Lanes, lanes_for
+from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
 from genrec.training.prior import choose_prior
 from genrec.training.tracking import EVENTS
+from genrec.training.trainable import BatchMaker, Trainable
 from genrec.training.validation import Validation
 
 PHASES = (PRETRAIN, FINETUNE)
@@ -39,7 +37,7 @@ class Session:
         self,
         folder: Path,
         data: Dataset,
-        built: Built,
+        built: Trainable,
         device: torch.device,
         save_every: float | None,
         reporter: Reporter,
@@ -50,7 +48,6 @@ class Session:
         self.folder, self.built, self.device, self.trackers = folder, built, device, trackers
         self.config, self.save_every, self.reporter = built.config, save_every, reporter
         self.train_sequences = train_part(data.sequences)
-        self.builder = InputBuilder(built.scheme, built.model.config)
         self.validation = Validation(data.sequences, built, reporter)
         self._told = ("", 0)
 
@@ -61,7 +58,7 @@ class Session:
         for phase in phases:
             done = self._done()
             if phase in done:
-                self.built.model = load_model(self._weights(phase))
+                self.built.load_model(self._weights(phase))
             elif self._epochs(phase):
                 facts = self._train(phase)
                 ranks.on_main(lambda: self._mark_done(phase, facts))  # noqa: B023 - called at once
@@ -78,6 +75,7 @@ class Session:
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
             "run": str(self.folder),
+            "model": self.config.model,
             "epochs": {phase: done.get(phase, {}).get("epochs", 0) for phase in PHASES},
             "best": best,
             "seconds": seconds,
@@ -88,8 +86,7 @@ class Session:
         return result
 
     def _write(self, result: dict[str, Any]) -> None:
-        if self.built.tokenizer is not None:
-            self.built.tokenizer.save_pretrained(self.folder)
+        self.built.save_extras(self.folder)
         parameters = sum(weight.numel() for weight in self.built.model.parameters())
         finish_run(self.folder, self.built.model, result=result, parameters=parameters)
         remove(self.folder / CHECKPOINTS)
@@ -98,14 +95,13 @@ class Session:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
         validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
-        rate, epochs = self._learning_rate(phase), self._epochs(phase)
+        rate, epochs = self.built.learning_rate(phase), self._epochs(phase)
         args = arguments(self.config, folder, epochs, rate, self.device, validate is not None)
         args.report_to, args.logging_dir = list(self.trackers), str(self.folder / EVENTS / phase)
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
-        width = self.built.model.config.d_model
-        with explain_memory(self.config), lanes_for(self.config, width, self.device) as lanes:
+        with explain_memory(self.config), self.built.lanes(self.device) as lanes:
             if checkpoint is None:
                 self._tell_estimate(phase, batches, collator, lanes)
             started = time.perf_counter()
@@ -126,24 +122,15 @@ class Session:
             "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
         }
 
-    def _batches(self, phase: str) -> tuple[LengthGroupedBatches, Collator]:
-        config, examples = self.config, self._examples(phase)
+    def _batches(self, phase: str) -> tuple[LengthGroupedBatches, BatchMaker]:
+        config, collator = self.config, self.built.collator(phase, self.train_sequences)
         share = Share(ranks.rank(), ranks.world_size(), config.gradient_accumulation)
         size = 1 if config.batch_size == "auto" else config.step_examples
-        batches = LengthGroupedBatches(examples.lengths(), size, config.epoch_examples, config.seed, share)
-        make = PrefixCollator if isinstance(examples, PrefixWindows) else Collator
-        return batches, make(examples, self.built.scheme, self.builder, config.user_dropout, config.seed)
-
-    def _examples(self, phase: str) -> Any:
-        mask, most = self.builder.mask_item, self.builder.max_items
-        if phase == PRETRAIN:
-            return PretrainExamples(self.train_sequences, mask, most, self.config.seed)
-        if self.config.learns_prefixes:
-            return PrefixWindows(self.train_sequences, most)
-        return FinetuneExamples(self.train_sequences, mask, most, self.config.prefixes == "all")
+        lengths = collator.examples.lengths()
+        return LengthGroupedBatches(lengths, size, config.epoch_examples, config.seed, share), collator
 
     def _rehearsal(
-        self, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None = None
+        self, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None = None
     ) -> Rehearsal:
         precision = choose_precision(self.config.precision, self.device)
         return Rehearsal(self.built.model.to(self.device), collator, batches, precision, lanes)
@@ -160,7 +147,7 @@ class Session:
         self.config = self.config.model_copy(update={"batch_size": size})
 
     def _tell_estimate(
-        self, phase: str, batches: LengthGroupedBatches, collator: Collator, lanes: Lanes | None
+        self, phase: str, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None
     ) -> None:
         """Say what a phase will take; notice a disk that is too small."""
         rehearsal = self._rehearsal(batches, collator, lanes)
@@ -181,11 +168,6 @@ class Session:
 
     def _epochs(self, phase: str) -> int:
         return self.config.pretrain_epochs if phase == PRETRAIN else self.config.finetune_epochs
-
-    def _learning_rate(self, phase: str) -> float:
-        if phase == PRETRAIN and self.config.pretrain_learning_rate:
-            return self.config.pretrain_learning_rate
-        return self.config.learning_rate
 
     def _done(self) -> dict[str, Any]:
         return ranks.on_main(lambda: read_json(self.folder / RUN_FILE))["done"]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec import ranks
-from genrec.config import STRUCTURE, TrainConfig, collect_settings, make_config
+from genrec.baselines.settings import CONFIGS, make_baseline_config
+from genrec.config import GENREC, STRUCTURE, TrainConfig, TrainerConfig, collect_settings, make_config
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
 from genrec.files import atomic_folder, check_output, read_json
@@ -23,6 +24,7 @@ from genrec.training.tracking import choose_trackers
 if TYPE_CHECKING:
     from genrec.model.checkpoint import Run
     from genrec.training.build import Built
+    from genrec.training.trainable import Settings, Trainable
 
 OnValidation = Callable[[int, dict[str, float]], None]
 
@@ -30,7 +32,7 @@ _PACKAGES = ("genrec", "torch", "transformers", "accelerate", "numpy")
 
 
 def train(dataset: str | Path, output: str | Path, **options: Any) -> dict[str, Any]:
-    """Pretrain, then finetune.
+    """Pretrain, where the model has a pretraining, then finetune: learn the next item.
 
     Args:
         dataset: Folder that `genrec.prepare` wrote.
@@ -38,7 +40,7 @@ def train(dataset: str | Path, output: str | Path, **options: Any) -> dict[str, 
         options: Keyword arguments of `run_phases`.
 
     Returns:
-        {"run", "epochs": {"pretrain", "finetune"}, "best": {"epoch", "valid"}, "seconds",
+        {"run", "model", "epochs": {"pretrain", "finetune"}, "best": {"epoch", "valid"}, "seconds",
         "examples_per_second"}.
 
     Raises:
@@ -63,6 +65,7 @@ def run_phases(
     *,
     phases: Sequence[str],
     start: str | Path | None = None,
+    model: str | None = None,
     preset: str | None = None,
     config: str | Path | None = None,
     settings: dict[str, Any] | list[str] | None = None,
@@ -82,7 +85,8 @@ def run_phases(
         output: Run to write.
         phases: "pretrain", "finetune" or both.
         start: A pretrained run to finetune.
-        preset: Where the defaults come from.
+        model: What to train, of `genrec.baselines.settings.CONFIGS`; GenRec by default.
+        preset: Where GenRec's defaults come from.
         config: TOML file of settings.
         settings: Single settings, a dict or "key=value" texts.
         seed: Seed of the run.
@@ -97,7 +101,7 @@ def run_phases(
     """
     output, trackers = Path(output), choose_trackers(track)
     ranks.join(device)
-    given = collect_settings(preset, Path(config) if config else None, settings, seed)
+    given = collect_settings(preset, Path(config) if config else None, settings, seed, model, CONFIGS)
     data = load_dataset(dataset)
     inputs = [Path(path) for path in (dataset, start) if path]
     before = ranks.on_main(lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs))
@@ -105,28 +109,30 @@ def run_phases(
         reporter.info(f"{output} is finished already; there is nothing to resume")
         return before["result"]
     pretrained: Run | None = None
+    run_config: Settings
     if before:
-        run_config = TrainConfig(**before["config"])
+        run_config = _settings_of(before["config"])
     elif start:
         from genrec.model.checkpoint import load_run
 
         pretrained = load_run(start)
         run_config = _inherit(given, pretrained, data)
-    else:
+    elif given.get("model", GENREC) == GENREC:
         run_config = make_config(given)
+    else:
+        run_config = make_baseline_config(given)
     _check_epochs(run_config, phases)
 
     import torch
 
     from genrec.device import choose_device
-    from genrec.training.build import build
     from genrec.training.session import Session
 
     target = choose_device(device)
     # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise: `Lanes`
     # tells it in mid-training, so it is told from the start, that resumed runs may repeat what unbroken ones did.
     torch.set_num_threads(torch.get_num_threads())
-    built = _from_run(pretrained, run_config) if pretrained else build(run_config, data)
+    built = _build(run_config, data, pretrained)
     if not before:
         ranks.on_main(lambda: _start(output, force, data, built, phases))
     return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
@@ -150,7 +156,7 @@ def _look(
     return None
 
 
-def _start(output: Path, force: bool, data: Dataset, built: "Built", phases: Sequence[str]) -> None:
+def _start(output: Path, force: bool, data: Dataset, built: "Trainable", phases: Sequence[str]) -> None:
     """Write what the run knows before its training."""
     from genrec.model.checkpoint import start_run
 
@@ -158,7 +164,25 @@ def _start(output: Path, force: bool, data: Dataset, built: "Built", phases: Seq
         start_run(folder, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
 
 
-def _check_epochs(config: TrainConfig, phases: Sequence[str]) -> None:
+def _settings_of(config: dict[str, Any]) -> "Settings":
+    """The settings that run.json holds."""
+    if config.get("model", GENREC) == GENREC:
+        return TrainConfig(**config)
+    return make_baseline_config(config)
+
+
+def _build(config: "Settings", data: Dataset, pretrained: "Run | None") -> "Trainable":
+    """What the session trains."""
+    if not isinstance(config, TrainConfig):
+        from genrec.training.baseline import BuiltBaseline
+
+        return BuiltBaseline(config, data)
+    from genrec.training.build import build
+
+    return _from_run(pretrained, config) if pretrained else build(config, data)
+
+
+def _check_epochs(config: TrainerConfig, phases: Sequence[str]) -> None:
     epochs = {PRETRAIN: config.pretrain_epochs, FINETUNE: config.finetune_epochs}
     if not any(epochs[phase] for phase in phases):
         names = " and ".join(f"{phase}_epochs" for phase in phases)
@@ -204,7 +228,12 @@ def _resumable(output: Path, given: dict[str, Any], data: Dataset, phases: Seque
     require_kind(output, RUN)
     info = read_json(output / RUN_FILE)
     try:
-        before = {**info["config"], "dataset": info["dataset"]["checksum"], "phases": info["phases"]}
+        before = {
+            "model": GENREC,
+            **info["config"],
+            "dataset": info["dataset"]["checksum"],
+            "phases": info["phases"],
+        }
     except (KeyError, TypeError) as error:
         raise GenRecError(f"{output / RUN_FILE} is damaged: it lacks {error}; train anew with --force") from error
     now = {**given, "dataset": data.checksum, "phases": list(phases)}

@@ -6,13 +6,12 @@ import numpy as np
 
 from genrec import ranks
 from genrec.data.tables import Sequences
-from genrec.decoding.prior import TransitionPrior
-from genrec.decoding.scorer import TorchScorer
 from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
 from genrec.evaluation.rankers import ScorerRanker
 from genrec.progress import Reporter
-from genrec.training.build import Built
+from genrec.scoring import Scorer
+from genrec.training.trainable import Trainable
 
 KS = (1, 5, 10)
 """Cut-offs of the metrics."""
@@ -27,7 +26,7 @@ class Validation:
         reporter: Receives progress, and a warning where nobody has a validation item.
     """
 
-    def __init__(self, sequences: Sequences, built: Built, reporter: Reporter) -> None:
+    def __init__(self, sequences: Sequences, built: Trainable, reporter: Reporter) -> None:
         self.built, self.reporter = built, reporter
         config = built.config
         self.possible = int(sequences.lengths.max(initial=0)) >= 3
@@ -36,14 +35,14 @@ class Validation:
         else:
             reporter.warn("no user has the three interactions of a validation item; the last epoch is kept")
 
-    def __call__(self, prior: TransitionPrior | None = None, exclude_seen: bool = False) -> dict[str, float]:
+    def __call__(self, scorer: Scorer | None = None, exclude_seen: bool = False) -> dict[str, float]:
         """Rank this process's share of the users, and join the ranks.
 
         Args:
-            prior: Mixed with the model's distribution.
+            scorer: Of the model; by default the one that it is validated with.
             exclude_seen: Whether items of the history are no candidates.
         """
-        scorer = TorchScorer(self.built.model, self.built.scheme, self.built.config.beams, prior)
+        scorer = scorer or self.built.scorer()
         ranker = ScorerRanker(scorer, max(KS))
         mine = _every(self.cases, ranks.rank(), ranks.world_size())
         parts = ranks.gather(

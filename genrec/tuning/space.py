@@ -117,7 +117,7 @@ def _read(path: Path | None) -> dict[str, Any]:
 
 
 def _parse(name: str, value: Any, fixed: dict[str, Any]) -> Range | Choices:
-    if name not in TrainConfig.model_fields or name in ("seed", "preset", "beams"):
+    if name not in TrainConfig.model_fields or name in ("model", "seed", "preset", "beams"):
         raise ValueError("this is no setting that can be searched")
     if name in fixed:
         raise ValueError(f"it is fixed at {fixed[name]} too; leave one of the two out")

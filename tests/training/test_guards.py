@@ -72,7 +72,7 @@ def test_a_rehearsal_changes_neither_weights_nor_random_numbers(session):
 def test_activations_are_counted_per_example(session):
     batches, collator = session._batches("finetune")
     rehearsal = Rehearsal(session.built.model, collator, batches, "fp32")
-    wider = session.built.model.config.d_model * 4 * session.builder.max_items
+    wider = session.built.model.config.d_model * 4 * session.built.builder.max_items
     assert rehearsal._saved_per_example() > wider  # at least the embedded inputs
 
 

@@ -1,0 +1,139 @@
+"""What every reference model is: a module that learns from items and scores all of them.
+
+A model's module is named after it and says `MODEL = ItsClass`.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from genrec.baselines.examples import ItemExamples
+from genrec.baselines.settings import CONFIGS, BaselineConfig
+from genrec.data.tables import Sequences
+from genrec.errors import GenRecError
+from genrec.files import read_json
+from genrec.ids import CONFIG_FILE, WEIGHTS_FILE
+from genrec.model.modeling import IGNORED
+
+
+class Learned(NamedTuple):
+    """What a step of training needs."""
+
+    loss: Tensor
+
+
+S = TypeVar("S", bound=BaselineConfig)
+
+
+class ItemModel(nn.Module, ABC, Generic[S]):
+    """A reference model: says what its examples are, what their loss is, and how it scores.
+
+    Args:
+        settings: Of the class that `genrec.baselines.settings.CONFIGS` names.
+        user_count: U.
+        item_count: I.
+    """
+
+    accepts_loss_kwargs: ClassVar[bool] = True
+    """Tells Trainer that the loss can be divided by `num_items_in_batch`."""
+
+    known: Tensor
+    """bool [items + 1]: items that the training part shows; the others keep out of the loss."""
+
+    def __init__(self, settings: S, user_count: int, item_count: int) -> None:
+        super().__init__()
+        self.settings, self.user_count, self.item_count = settings, user_count, item_count
+        self.register_buffer("known", torch.arange(item_count + 1) > 0)
+
+    @abstractmethod
+    def examples(self, phase: str, train: Sequences) -> ItemExamples:
+        """The examples of a phase ("pretrain", if the model has it, or "finetune").
+
+        Args:
+            phase: The phase.
+            train: Training part of all sequences.
+        """
+
+    @abstractmethod
+    def loss(self, labels: Tensor, **inputs: Tensor) -> Tensor:
+        """The sum of the losses over the labels.
+
+        Args:
+            labels: int64 [batch, ...] items; `IGNORED` (-100) where there is nothing to learn.
+            inputs: What else the examples hold.
+        """
+
+    @abstractmethod
+    def score(self, items: Tensor, users: Tensor) -> Tensor:
+        """Logits of all items as the next one: float [batch, items + 1]; column 0 says nothing.
+
+        Args:
+            items: int64 [batch, n], n at most `max_length`, oldest first, zeros on the right.
+            users: int64 [batch]; 0 is an unknown user.
+        """
+
+    def forward(self, labels: Tensor, num_items_in_batch: Tensor | None = None, **inputs: Tensor) -> Learned:
+        """The mean loss over the labels, or their sum divided by those of the whole step."""
+        total = self.loss(labels, **inputs)
+        count = (labels != IGNORED).sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+        return Learned(total / count)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.known.device
+
+    def unseen_bias(self) -> Tensor:
+        """float [items + 1]: -inf for padding and for items that the training part does not show, else 0."""
+        return torch.zeros_like(self.known, dtype=torch.float32).masked_fill_(~self.known, -torch.inf)
+
+    @torch.no_grad()
+    def observe(self, train: Sequences) -> None:
+        """Note which items the training part shows. A model that learns more from the data extends this."""
+        self.known.zero_()
+        self.known[torch.from_numpy(train.items).long()] = True
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write config.json and model.safetensors."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "user_count": self.user_count,
+            "item_count": self.item_count,
+            "settings": self.settings.model_dump(),
+        }
+        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+
+
+def model_class(name: str) -> type[ItemModel[Any]]:
+    """The class of the reference model of a name that `CONFIGS` has."""
+    return import_module(f"genrec.baselines.{name}").MODEL
+
+
+def load_item_model(folder: Path) -> ItemModel[Any]:
+    """Load the weights of a folder, strictly: nothing may be missing or left over.
+
+    Raises:
+        GenRecError: Weights or config.json are missing or damaged, or do not fit each other.
+    """
+    content = read_json(folder / CONFIG_FILE)
+    try:
+        name = content["settings"]["model"]
+        settings = CONFIGS[name](**content["settings"])
+        model = model_class(name)(settings, content["user_count"], content["item_count"])
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise GenRecError(
+            f"{folder / WEIGHTS_FILE} or {CONFIG_FILE} beside it is damaged or missing: "
+            f"{next(iter(str(error).splitlines()), type(error).__name__)}; train again or copy the run again"
+        ) from error
+    return model

@@ -1,0 +1,50 @@
+"""A reference model before its training."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+
+from genrec.baselines.base import load_item_model, model_class
+from genrec.baselines.examples import ItemCollator
+from genrec.baselines.scorer import ItemScorer
+from genrec.baselines.settings import BaselineConfig
+from genrec.data.dataset import Dataset, Sequences
+from genrec.data.split import train_part
+from genrec.model.checkpoint import quiet_libraries
+
+
+class BuiltBaseline:
+    """A reference model; a `genrec.training.trainable.Trainable`. The same seed gives the same weights."""
+
+    scheme = None
+
+    def __init__(self, config: BaselineConfig, data: Dataset) -> None:
+        quiet_libraries()
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.model = model_class(config.model)(config, data.user_count, data.item_count)
+        self.model.observe(train_part(data.sequences))
+
+    def collator(self, phase: str, train: Sequences) -> ItemCollator:
+        """Maker of a phase's batches, of the examples that the model names."""
+        return ItemCollator(self.model.examples(phase, train))
+
+    def learning_rate(self, phase: str) -> float:
+        """The peak; the same in all phases."""
+        return self.config.learning_rate
+
+    def scorer(self) -> ItemScorer:
+        """The model as it is."""
+        return ItemScorer(self.model)
+
+    def lanes(self, device: torch.device) -> AbstractContextManager[None]:
+        """Batches are computed whole."""
+        return nullcontext()
+
+    def load_model(self, folder: Path) -> None:
+        """Take up the weights that a phase left."""
+        self.model = load_item_model(folder)
+
+    def save_extras(self, folder: Path) -> None:
+        """There is nothing else."""

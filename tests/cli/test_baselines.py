@@ -1,0 +1,82 @@
+"""`genrec train --model`, and what the other commands do with such a run."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import genrec
+from genrec.bulk.engine import recommend_to_many
+from genrec.bulk.job import Job
+from genrec.errors import GenRecError
+from tests.helpers import make_dataset, make_run
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "genrec_cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a dataset, a run of SASRec on it and one of GenRec."""
+    folder = tmp_path_factory.mktemp("baselines")
+    data = make_dataset(folder / "data")
+    make_run(folder / "genrec", data)
+    quick = ["--set", "d_model=8", "--set", "finetune_epochs=2", "--set", "batch_size=16"]
+    done = run("train", data, "-o", folder / "sasrec", "--model", "sasrec", *quick, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["model"] == "sasrec"
+    assert result["epochs"] == {"pretrain": 0, "finetune": 2}
+    return folder
+
+
+def test_the_run_has_the_files_of_a_run(place):
+    names = {path.name for path in (place / "sasrec").iterdir()}
+    assert {"config.json", "model.safetensors", "metrics.jsonl", "run.json", "users.parquet"} <= names
+    assert "checkpoints" not in names
+    assert json.loads((place / "sasrec/run.json").read_text())["config"]["model"] == "sasrec"
+
+
+def test_it_and_genrec_are_evaluated_against_each_other(place):
+    done = run("eval", place / "sasrec", "--against", place / "genrec", "--exclude-seen", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    again = genrec.evaluate(place / "genrec", against=[place / "sasrec"], exclude_seen=True)
+    assert result["metrics"] == again["against"][0]["metrics"]
+    assert result["against"][0]["metrics"] == again["metrics"]
+
+
+def test_it_recommends_to_users_visitors_and_everybody(place):
+    done = run("recommend", place / "sasrec", "u3", "--k", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["known_user"]
+    assert [row["rank"] for row in result["items"]] == [1, 2, 3, 4, 5]
+    assert not {row["item"] for row in result["history"]} & {row["item"] for row in result["items"]}
+    visitor = genrec.load(place / "sasrec").recommend(history=["i1"], deny=["i2"])
+    assert len({row["item"] for row in visitor["items"]} - {"i1", "i2"}) == 10
+    assert recommend_to_many(Job(place / "sasrec"), place / "all.parquet")["users"] == 30
+
+
+def test_runs_names_the_model(place):
+    rows = run("runs", place).stdout.splitlines()
+    assert any("sasrec" in row and "finished" in row and "0+2" in row for row in rows)
+
+
+def test_an_unknown_model_is_told_in_one_line(place):
+    done = run("train", place / "data", "-o", place / "new", "--model", "sasrex")
+    assert done.returncode == 1
+    assert "model 'sasrex' is unknown, choose one of: genrec, sasrec" in done.stderr
+    assert done.stderr.strip().count("\n") == 0, done.stderr
+    assert not (place / "new").exists()
+
+
+def test_what_needs_a_run_of_genrec_says_so(place):
+    with pytest.raises(GenRecError, match="is a run of sasrec; a run of GenRec is wanted"):
+        genrec.finetune(place / "data", place / "new", start=place / "sasrec")
+    with pytest.raises(GenRecError, match="is a run of sasrec; a run of GenRec is wanted"):
+        genrec.export(place / "sasrec", place / "new")
+    assert not (place / "new").exists()
