@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from genrec.errors import GenRecError
 from genrec.ids import DATASET_FILE, MANIFEST_FILE, RUN_FILE
@@ -45,6 +45,10 @@ def user_cache() -> Path:
     return Path(os.environ.get("GENREC_CACHE") or Path.home() / ".cache" / "genrec")
 
 
-def prior_weight(info: dict[str, Any]) -> float:
-    """The weight of a run's prior, by its run.json; 0 where it has none."""
-    return float(((info.get("result") or {}).get("prior") or {}).get("weight", 0.0))
+Alone = Literal["model", "decoder"]
+"""A part of what a run ranks by: `model` is all but the prior, `decoder` leaves out the item head too."""
+
+
+def mixed_share(info: dict[str, Any], part: str) -> float:
+    """The share of "item_head" or "prior" in what a run ranks by, by its run.json; 0 where it has none."""
+    return float(((info.get("result") or {}).get(part) or {}).get("weight", 0.0))

@@ -9,7 +9,7 @@ import torch
 from genrec.config import GENREC
 from genrec.decoding.scorer import BEAMS, ModuleScorer, TorchScorer
 from genrec.files import read_json
-from genrec.folders import RUN, require_kind
+from genrec.folders import RUN, Alone, require_kind
 from genrec.ids import RUN_FILE
 from genrec.model.checkpoint import load_run, model_of, open_finished
 
@@ -25,7 +25,7 @@ class Trained:
 
 
 def open_run(
-    path: Path | str, device: str | torch.device = "cpu", beams: int = BEAMS, alone: bool = False
+    path: Path | str, device: str | torch.device = "cpu", beams: int = BEAMS, alone: Alone | None = None
 ) -> Trained:
     """Load a finished run.
 
@@ -33,7 +33,7 @@ def open_run(
         path: The run.
         device: Where to compute.
         beams: Beams of GenRec's search; models that score items search nothing.
-        alone: Whether to leave out a prior that the run has.
+        alone: The part of GenRec's mixture to take.
 
     Raises:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
@@ -43,7 +43,8 @@ def open_run(
     if model_of(read_json(path / RUN_FILE)) == GENREC:
         run = load_run(path, device)
         config = run.model.config
-        scorer = TorchScorer(run.model, run.scheme, beams, None if alone else run.prior)
+        prior, share = (run.prior, None) if alone is None else (None, None if alone == "model" else 0.0)
+        scorer = TorchScorer(run.model, run.scheme, beams, prior, share)
         return Trained(scorer, run.info, config.user_count, config.item_count)
     from genrec.baselines.base import load_item_model
     from genrec.baselines.scorer import ItemScorer

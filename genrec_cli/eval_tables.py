@@ -5,7 +5,6 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from genrec.evaluation.contestants import ALONE
 from genrec_cli.render import stdout
 
 
@@ -145,8 +144,7 @@ def _calibration(result: dict[str, Any]) -> Table:
     rows = result["calibration"]
     metrics = list(rows[0]["metrics"])
     caption = "exact: every item scored; found: share of the exact list's items that are in the list"
-    alone = any(row["model"] == f"{result['model']}{ALONE}" for row in result["against"])
-    table = _table(f"{_name(result)}{ALONE if alone else ''}: what the search misses", caption, "beams")
+    table = _table(f"{_name(result)}: what the search misses", caption, "beams")
     for name in (*metrics, "found", "seconds"):
         table.add_column(name, justify="right")
     for row in rows:

@@ -171,6 +171,8 @@ def _print(output: Path, result: dict[str, Any]) -> None:
     epochs = ", ".join(f"{phase} {count}" for phase, count in result["epochs"].items())
     facts = {"epochs": epochs, "best epoch": result["best"]["epoch"]}
     facts |= {f"valid {name}": value for name, value in valid.items()}
+    if "item_head" in result:
+        facts["item head"] = f"share {result['item_head']['weight']:g}"
     if "prior" in result:
         facts["prior"] = f"transitions, weight {result['prior']['weight']:g}"
     facts |= {"seconds": result["seconds"], "examples/s": show(result["examples_per_second"])}

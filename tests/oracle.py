@@ -1,5 +1,8 @@
 """The exact answer by brute force: every item's probability from the plain Hugging Face model."""
 
+from itertools import groupby
+from operator import itemgetter
+
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -37,6 +40,14 @@ class Oracle:
         ).logits
         return {item: self._sum(path, logits[row]) for row, (item, path) in enumerate(self.paths.items())}
 
+    @torch.no_grad()
+    def item_probabilities(self, history: list[int], user: int) -> dict[int, float]:
+        """What the item head gives every item; it asks beside [MASK], where the newest item is."""
+        states = self._encode(history, user)[0]
+        table = self.model.model.encoder.item_embedding.weight[1:]
+        found = (table @ states[self.asked]).double().softmax(0)
+        return {item: float(probability) for item, probability in enumerate(found, 1)}
+
     def _sum(self, path: tuple[int, ...], logits) -> float:
         total = 0.0
         for depth, token in enumerate(path):
@@ -51,7 +62,10 @@ class Oracle:
         return user * 2654435761 % 2**32 % buckets + 1 if buckets else 0
 
     def _encode(self, history: list[int], user: int):
-        """`[BEG] user item item ... [MASK] [END]`, the newest items as far as they fit; [END] unless causal."""
+        """`[BEG] user item item ... [MASK] [END]`, the newest items as far as they fit; [END] unless causal.
+
+        Or `[BEG] user [MASK] item item ... [END]` where the newest is first.
+        """
         special = self.scheme.special
         person = self._tokens(self.scheme.user_tokens[user if len(self.scheme.user_tokens) > 1 else 0])
         ends = [] if self.model.config.causal_encoder else [([special.end], 0, 0)]
@@ -64,8 +78,12 @@ class Oracle:
             if len(kept) + len(positions) > budget:
                 break
             kept = positions + kept
-        rows = [([special.begin], 0, 0), *(([token], row, 0) for token in person)]
-        rows += [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0), *ends]
+        middle = [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0)]
+        if self.model.config.newest_first:  # item by item, each with its tokens in their order
+            middle = [position for _, group in groupby(middle[::-1], itemgetter(2)) for position in [*group][::-1]]
+        rows = [([special.begin], 0, 0), *(([token], row, 0) for token in person), *middle, *ends]
+        masked = next(place for place, position in enumerate(rows) if position[0] == [special.mask])
+        self.asked = masked + (1 if self.model.config.newest_first else -1)
         wide = [tokens + [special.pad] * (merged - len(tokens)) if merged else tokens[0] for tokens, _, _ in rows]
         input_ids, user_ids, item_ids = (
             torch.tensor([column]) for column in (wide, [row[1] for row in rows], [row[2] for row in rows])

@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from genrec.decoding.decoder import BeamDecoder, Memory
 from genrec.decoding.encoder import EncoderPass
+from genrec.decoding.mixture import Mixture, make_mixer, mix
+from genrec.decoding.prior import TransitionPrior
 from genrec.indexing.tokens import TokenScheme
 from genrec.indexing.trie import Level, Trie, build_trie
 from genrec.model.inputs import InputBuilder
@@ -85,12 +87,20 @@ class ExactScores:
         model: Stays on the device where it is.
         scheme: Its tokens.
         piece: Most nodes whose tokens are decoded together.
+        prior: Mixed with the model's distribution.
     """
 
-    def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, piece: int = PIECE) -> None:
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        scheme: TokenScheme,
+        piece: int = PIECE,
+        prior: TransitionPrior | None = None,
+    ) -> None:
         self.device = model.device
         self.user_count, self.item_count = model.config.user_count, scheme.item_count
         self.inputs = InputBuilder(scheme, model.config).to(self.device)
+        self.mixer = make_mixer(model, prior)
         self.encoder, self.decoder = EncoderPass(model.model.encoder), BeamDecoder(model.model.decoder)
         self.weight, self.bias = model.lm_head.weight, model.final_logits_bias[0]
         trie = build_trie(scheme.item_tokens)
@@ -115,7 +125,8 @@ class ExactScores:
         history = torch.where(history.clamp(0, self.item_count) == history, history, 0)
         user = torch.where(user.clamp(0, self.user_count) == user, user, 0)
         mask_item = torch.full_like(user, self.inputs.mask_item).unsqueeze(1)
-        states, padding = self.encoder(self.inputs(torch.cat([history, mask_item], dim=1), user))
+        inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
+        states, padding = self.encoder(inputs)
         encoded = self.decoder.remember(states, padding)
         sight = torch.full((1, 1, length, length), -torch.inf, dtype=padding.dtype, device=self.device).triu(1)
         embedded = self.decoder.embed(self.prefix.expand(batch, -1), 0, length)
@@ -124,7 +135,8 @@ class ExactScores:
         scores = torch.zeros((batch, 1), device=self.device)
         front = Front(rows.view(batch, length, -1)[:, -1], past, sight[:, :, -1:], scores)
         self._walk(self.root, front, (encoded, padding), found)
-        return found
+        mixture = self.mixer(history, inputs, states.unflatten(0, inputs.attention_mask.shape))
+        return found if mixture is None else mix(found, _mass(mixture, found), mixture.decoder)
 
     def _walk(self, piece: Piece, front: Front, encoder: tuple[Memory, Tensor], found: Tensor) -> None:
         """Write the scores of all items below a piece to `found`, float32 [batch, items + 1]."""
@@ -142,6 +154,12 @@ class ExactScores:
             embedded = self.decoder.embed(part.tokens.expand(batch, -1), self.prefix.shape[1] + piece.depth)
             rows, past = self.decoder.step(embedded, *encoder, front.past, sight)
             self._walk(part.piece, Front(rows, past, sight, scores[:, part.places]), encoder, found)
+
+
+def _mass(mixture: Mixture, like: Tensor) -> Tensor:
+    """What a mixture adds to the decoder's part of each item: float32 [batch, items + 1]."""
+    mass = torch.zeros_like(like) if mixture.every is None else mixture.every
+    return mass if mixture.listed is None else mass.scatter_add(1, *mixture.listed)
 
 
 class _Divider:

@@ -1,9 +1,4 @@
-"""A prior from transition counts, mixed with the model's distribution over the catalogue inside the search.
-
-The mixture is `(1 - weight) * model + weight * prior`, item by item. A prefix of item tokens has the mass of all
-items below it in both parts, so the search mixes exactly at each step, and exp(score) still sums to 1 over the
-catalogue.
-"""
+"""A prior from transition counts: `(1 - weight) * model + weight * prior` is what the search ranks by."""
 
 from typing import NamedTuple
 
@@ -26,12 +21,12 @@ class Mass(NamedTuple):
     Attributes:
         items: int64 [batch, n]; an item may stand there several times, its masses are added.
         mass: float32 [batch, n]; sums to the prior's weight, or to 0 where no item of the history has followers.
-        model: float32 [batch, 1] the model's weight, what is left of 1.
+        rest: float32 [batch, 1] what is left of 1 for the model.
     """
 
     items: Tensor
     mass: Tensor
-    model: Tensor
+    rest: Tensor
 
 
 class TransitionPrior(nn.Module):
@@ -71,18 +66,3 @@ class TransitionPrior(nn.Module):
         total = weights.sum(1, keepdim=True)
         mass = weights * (self.weight / total.clamp(min=1e-9))
         return Mass(self.follower[places].long().flatten(1), mass, 1 - self.weight * (total > 0).float())
-
-
-def mix(likelihood: Tensor, mass: Tensor, model: Tensor) -> Tensor:
-    """log(model * exp(likelihood) + mass), where `mass` may be 0 and `likelihood` very low.
-
-    Args:
-        likelihood: [batch, n] log-probabilities.
-        mass: [batch, n].
-        model: [batch, 1], positive.
-    """
-    own = likelihood + model.log()
-    other = mass.clamp(min=1e-30).log()
-    higher = torch.maximum(own, other)
-    both = higher + torch.log1p(torch.exp(-(own - other).abs()))
-    return torch.where(mass > 0, both, own)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from genrec.decoding.encoder import EncoderPass
 from genrec.decoding.exclusion import list_exclusions
+from genrec.decoding.mixture import make_mixer
 from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.search import BeamSearch
 from genrec.indexing.tokens import TokenScheme
@@ -22,6 +23,7 @@ class RecommenderModule(nn.Module):
         beams: Beams of the search.
         k: Length of the lists.
         prior: Mixed with the model's distribution; None leaves the model alone.
+        item_share: As in `make_mixer`.
     """
 
     def __init__(
@@ -31,9 +33,11 @@ class RecommenderModule(nn.Module):
         beams: int,
         k: int,
         prior: TransitionPrior | None = None,
+        item_share: float | None = None,
     ) -> None:
         super().__init__()
-        self.k, self.prior = k, prior
+        self.k = k
+        self.mixer = make_mixer(model, prior, item_share)
         self.user_count = model.config.user_count
         self.inputs = InputBuilder(scheme, model.config)
         self.encoder = EncoderPass(model.model.encoder)
@@ -66,8 +70,8 @@ class RecommenderModule(nn.Module):
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
         states, padding = self.encoder(inputs)
-        prior = None if self.prior is None else self.prior(history)
-        items, scores = self.search(states, padding, exclusion, prior)
+        mixture = self.mixer(history, inputs, states.unflatten(0, inputs.attention_mask.shape))
+        items, scores = self.search(states, padding, exclusion, mixture)
         return _widen(items[:, : self.k], scores[:, : self.k], self.k)
 
     @staticmethod

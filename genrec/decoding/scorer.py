@@ -76,6 +76,7 @@ class TorchScorer(ModuleScorer):
         scheme: Its tokens.
         beams: Beams of the search; as many as the list is long where that is more.
         prior: Mixed with the model's distribution.
+        item_share: As in `genrec.decoding.mixture.make_mixer`.
     """
 
     def __init__(
@@ -84,11 +85,13 @@ class TorchScorer(ModuleScorer):
         scheme: TokenScheme,
         beams: int = BEAMS,
         prior: TransitionPrior | None = None,
+        item_share: float | None = None,
     ) -> None:
         on_cpu = model.device.type == "cpu"
         super().__init__(model.device, cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS, beams)
         self.model, self.scheme, self.beams, self.prior = model, scheme, beams, prior
+        self.item_share = item_share
 
     def make_module(self, k: int) -> RecommenderModule:
         """The module for lists of `k` items by as many beams."""
-        return RecommenderModule(self.model, self.scheme, k, k, self.prior)
+        return RecommenderModule(self.model, self.scheme, k, k, self.prior, self.item_share)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from genrec.decoding.candidates import locate
 from genrec.decoding.decoder import BeamDecoder, Memory
 from genrec.decoding.exclusion import Exclusion, items_left
-from genrec.decoding.prior import Mass, mix
+from genrec.decoding.mixture import Mixture, mix
 from genrec.indexing.trie import Level, Trie
 from genrec.model.modeling import GenRecForConditionalGeneration
 
@@ -24,7 +24,7 @@ class Beams(NamedTuple):
     Attributes:
         node: int64 [batch, beams] of the trie.
         score: float32 [batch, beams] what they are ranked by; -inf is a dead beam.
-        likelihood: float32 [batch, beams] the model's part of it; the score itself where there is no prior.
+        likelihood: float32 [batch, beams] the decoder's part of it; the score itself where nothing is mixed in.
     """
 
     node: Tensor
@@ -87,6 +87,29 @@ class TrieLevel(nn.Module):
         slot_of_item = self.node_of_item[items].long() - self.start[parent_of_item].long()
         return locate(parents, parent_of_item, slot_of_item, self.widest, self.single)
 
+    def mass_below(self, mixture: Mixture, children: Tensor, above: "TrieLevel | None", parents: Tensor) -> Tensor:
+        """What a mixture adds to the decoder's part of each candidate: float32 [batch, beams * slots].
+
+        Args:
+            mixture: Its other parts.
+            children: int64 [batch or 1, beams, slots].
+            above: As in `locate`.
+            parents: int64 [batch or 1, beams], as in `locate`.
+        """
+        mass = mixture.decoder * torch.zeros_like(children.flatten(1), dtype=torch.float32)
+        if mixture.every is not None:
+            nodes = torch.zeros_like(mixture.every[:, :1]).expand(-1, len(self.token))
+            owner = self.node_of_item[1:].long().expand(mixture.every.shape[0], -1)
+            nodes = nodes.scatter_add(1, owner, mixture.every[:, 1:])
+            below_alive = (parents != DEAD).unsqueeze(2).expand(children.shape).flatten(1)
+            mass = mass + nodes.gather(1, children.flatten(1).expand(mass.shape[0], -1)) * below_alive
+        if mixture.listed is not None:
+            items, masses = mixture.listed
+            place, below = self.locate(items, above, parents)
+            masses = masses * below
+            mass = mass.scatter_add(1, torch.where(masses > 0, place, 0), masses)
+        return mass
+
     def log_probabilities(self, rows: Tensor, children: Tensor, exists: Tensor) -> Tensor:
         """Log-softmax over the children of each beam's node, float32 [batch, beams, slots]."""
         logits = functional.linear(rows, self.weight, self.bias).float()
@@ -112,7 +135,7 @@ class BeamSearch(nn.Module):
         self.register_buffer("item_of_leaf", torch.from_numpy(trie.item_of_leaf), persistent=False)
 
     def forward(
-        self, states: Tensor, padding: Tensor, exclusion: Exclusion, prior: Mass | None = None
+        self, states: Tensor, padding: Tensor, exclusion: Exclusion, mixture: Mixture | None = None
     ) -> tuple[Tensor, Tensor]:
         """Search from encoder states.
 
@@ -120,13 +143,13 @@ class BeamSearch(nn.Module):
             states: [batch * length, d_model].
             padding: [batch, 1, 1, length]; 0, or -inf on padding.
             exclusion: What may be returned.
-            prior: What is mixed with the model's distribution.
+            mixture: What the decoder's distribution is a part of.
 
         Returns:
             Items int64 and scores float32, both [batch, width] with width = min(beams, items of the catalogue),
             scores descending, equal scores by item index; (0, -inf) where fewer items are allowed. A score is
-            the sum over the item's tokens of the log-softmax over the children of each trie node; with a prior
-            the logarithm of the mixture.
+            the sum over the item's tokens of the log-softmax over the children of each trie node; of a mixture
+            the logarithm.
         """
         encoded = self.decoder.remember(states, padding)
         rows, past, sight = self._begin(encoded, padding)
@@ -135,7 +158,7 @@ class BeamSearch(nn.Module):
         above = None  # the level that led to the beams' nodes
         levels = cast(list[TrieLevel], list(self.levels))
         for depth, level in enumerate(levels):
-            beams, place = self._extend(level, above, rows, beams, exclusion, prior)
+            beams, place = self._extend(level, above, rows, beams, exclusion, mixture)
             above = level
             if depth + 1 < len(levels):
                 parent, slot = _split_place(level, place)
@@ -162,7 +185,7 @@ class BeamSearch(nn.Module):
         rows: Tensor,
         beams: Beams,
         exclusion: Exclusion,
-        prior: Mass | None,
+        mixture: Mixture | None,
     ) -> tuple[Beams, Tensor]:
         """One step: the best children of all beams, and their places among all candidates."""
         children, exists = level.slots(beams.node)
@@ -172,15 +195,12 @@ class BeamSearch(nn.Module):
         left = items_left(exclusion, leaves, *level.locate(exclusion.items, above, alive))
         likelihood = (beams.likelihood.unsqueeze(2) + log_probabilities).flatten(1)
         candidates = likelihood
-        if prior is not None:
-            place, below = level.locate(prior.items, above, alive)
-            mass = prior.mass * below
-            sums = torch.zeros_like(likelihood).scatter_add(1, torch.where(mass > 0, place, 0), mass)
-            candidates = mix(likelihood, sums, prior.model)
+        if mixture is not None:
+            candidates = mix(likelihood, level.mass_below(mixture, children, above, alive), mixture.decoder)
         candidates = torch.where(left > 0, candidates, -torch.inf)
         best, place = candidates.topk(level.kept, dim=1)
         kept = best
-        if prior is not None:  # a dead beam's children are dead too
+        if mixture is not None:  # a dead beam's children are dead too
             kept = torch.where(best > -torch.inf, likelihood.gather(1, place), -torch.inf)
         # Where there is one parent a child's place is its number.
         node = place if level.single else children.flatten(1).gather(1, place)

@@ -62,8 +62,6 @@ class ExactRanker:
 def calibrate(model: Path, conditions: Conditions, beams: Sequence[int], device: str) -> list[dict[str, Any]]:
     """Measure a run with several numbers of beams and with exact scores, at the largest cut-off.
 
-    A prior is left out: what is told is how much of the model's own distribution the search finds.
-
     Args:
         model: Run.
         conditions: Of the evaluation.
@@ -123,7 +121,7 @@ def _take_turn(run: Run, beams: int | None, conditions: Conditions) -> _Turn:
 def _ranker(run: Run, beams: int | None, k: int) -> tuple[Ranker, int]:
     """A ranker, and how many users it takes together."""
     if beams is None:
-        return ExactRanker(ExactScores(run.model, run.scheme), k), BATCH_USERS
-    scorer = TorchScorer(run.model, run.scheme, beams)
+        return ExactRanker(ExactScores(run.model, run.scheme, prior=run.prior), k), BATCH_USERS
+    scorer = TorchScorer(run.model, run.scheme, beams, run.prior)
     together = scorer.batch_users * _USUAL_BEAMS // max(beams, _USUAL_BEAMS)
     return ScorerRanker(scorer, min(k, beams)), max(1, together)

@@ -1,9 +1,10 @@
 """Who takes part in an evaluation: runs, bundles, and references that need no training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
 from genrec.data.catalogue import Catalogue
 from genrec.data.tables import Sequences
@@ -12,7 +13,7 @@ from genrec.evaluation.followers import transitions_ranker
 from genrec.evaluation.protocol import Ranker
 from genrec.evaluation.rankers import PopularityRanker, ScorerRanker
 from genrec.files import read_json
-from genrec.folders import BUNDLE, RUN, prior_weight, require_kind
+from genrec.folders import BUNDLE, RUN, Alone, mixed_share, require_kind
 from genrec.ids import MANIFEST_FILE, RUN_FILE
 from genrec.placement import Placement
 from genrec.scoring import BATCH_USERS
@@ -21,8 +22,8 @@ POPULARITY, TRANSITIONS = "popularity", "transitions"
 REFERENCES = (POPULARITY, TRANSITIONS)
 """Models that need no training and no folder."""
 
-ALONE = ", model alone"
-"""Follows a run's name where its prior is left out."""
+ALONE: Final[Mapping[Alone, str]] = {"model": ", model alone", "decoder": ", decoder alone"}
+"""Follows a run's name where a part of its mixture is taken."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,26 @@ def make_contestant(
 
 
 def models_alone(names: Sequence[str | Path], k: int, beams: int, placement: Placement) -> list[Contestant]:
-    """The same runs without their priors, of those that have one; arguments as in `make_contestant`."""
+    """The parts of those runs that rank by a mixture; arguments as in `make_contestant`."""
     found = []
     for path in (Path(name) for name in names if str(name) not in REFERENCES):
         if not (path / RUN_FILE).is_file():
             continue
         info = read_json(path / RUN_FILE)
-        if prior_weight(info):
-            ranker = partial(_run_ranker, path, k, beams, placement.device, alone=True)
-            found.append(Contestant(f"{path}{ALONE}", info["config"]["indexing"], ranker))
+        for alone in parts_of(info):
+            ranker = partial(_run_ranker, path, k, beams, placement.device, alone)
+            found.append(Contestant(f"{path}{ALONE[alone]}", info["config"]["indexing"], ranker))
     return found
+
+
+def parts_of(info: dict[str, Any]) -> list[Alone]:
+    """What a run's mixture has parts of, by its run.json."""
+    parts: list[Alone] = []
+    if mixed_share(info, "prior"):
+        parts.append("model")
+    if mixed_share(info, "item_head"):
+        parts.append("decoder")
+    return parts
 
 
 def check_placement(placement: Placement, models: Sequence[str | Path]) -> None:
@@ -94,7 +105,7 @@ def check_placement(placement: Placement, models: Sequence[str | Path]) -> None:
         placement.check_run(Path(models[0]))
 
 
-def _run_ranker(path: Path, k: int, beams: int, device: str, alone: bool = False) -> Ranker:
+def _run_ranker(path: Path, k: int, beams: int, device: str, alone: Alone | None = None) -> Ranker:
     from genrec.device import choose_device
     from genrec.trained import open_run
 

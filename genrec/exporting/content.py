@@ -142,6 +142,7 @@ def _describe(run: Run, folder: Path, settings: dict[str, Any]) -> dict[str, Any
         "dataset": {"name": dataset["name"], "checksum": dataset["checksum"]},
         "run": {"name": run.path.absolute().name, "checksum": _checksum(run.info["files"])},
         "parameters": run.info.get("parameters"),
+        "item_share": run.model.config.item_share,
         "prior": {"transitions": run.prior.weight} if run.prior else {},
         "metrics": result.get("best") or {},
         "example_items": items.slice(0, 2).to_pylist(),

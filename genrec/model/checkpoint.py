@@ -19,7 +19,7 @@ from genrec.data.tables import Sequences, read_sequences
 from genrec.decoding.prior import MOST, TransitionPrior
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
-from genrec.folders import RUN, prior_weight, require_kind
+from genrec.folders import RUN, mixed_share, require_kind
 from genrec.ids import (
     CONFIG_FILE,
     EVALUATIONS_FILE,
@@ -120,7 +120,7 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
     except (TypeError, ValueError) as error:
         raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
     scheme = load_scheme(path)
-    prior = load_prior(path, scheme.item_count, weight) if (weight := prior_weight(info)) else None
+    prior = load_prior(path, scheme.item_count, weight) if (weight := mixed_share(info, "prior")) else None
     model = load_model(path).to(device).eval()
     return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
 

@@ -21,8 +21,9 @@ class GenRecConfig(BartConfig):
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients.
-        item_loss: Weight of the auxiliary loss, in which [MASK]'s state names the item by the item-ID table.
-        mask_token: The token of [MASK]; only that loss needs it.
+        item_loss: Weight of the auxiliary loss, in which the encoder's states name the item by the item-ID table.
+        item_share: Share of that item head in the distribution that the search ranks by, beside the decoder.
+        mask_token: The token of [MASK]; only the item head needs it.
         kwargs: Everything that `transformers.BartConfig` takes.
     """
 
@@ -40,6 +41,7 @@ class GenRecConfig(BartConfig):
         user_buckets: int | None = None,
         sparse_ids: bool = False,
         item_loss: float = 0.0,
+        item_share: float = 0.0,
         mask_token: int = -1,
         **kwargs: Any,
     ) -> None:
@@ -53,6 +55,7 @@ class GenRecConfig(BartConfig):
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
         self.item_loss = item_loss
+        self.item_share = item_share
         self.mask_token = mask_token
         super().__init__(**kwargs)
 

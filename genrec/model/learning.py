@@ -110,7 +110,7 @@ def learn_prefixes(
         decoder_input_ids: int64 [batch, items, steps].
 
     Returns:
-        The states at each [MASK], [batch, items, d_model], and logits [batch, items, steps, vocabulary].
+        What the item head asks, the state at the position before each [MASK], [batch, items, d_model]; and logits [batch, items, steps, vocabulary].
     """
     encoder, decoder = model.model.encoder, model.model.decoder
     share = model.config.dropout
@@ -129,7 +129,7 @@ def learn_prefixes(
     for layer in decoder.layers:
         hidden = _decoder_layer(layer, hidden, states, seen, share)
     logits = model.lm_head(hidden) + model.final_logits_bias
-    return states[:, length:], logits.unflatten(0, (batch, items))
+    return states[:, 1:length], logits.unflatten(0, (batch, items))
 
 
 def _sight(items: int, like: Tensor) -> Tensor:

@@ -220,11 +220,11 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         embedded = encoder.sum_up(input_ids, user_ids, item_ids)
         flat = shift_tokens_right(labels.flatten(0, 1), config.pad_token_id, config.decoder_start_token_id)
         shifted = flat.view_as(labels)
-        masked, logits = learn_prefixes(self, embedded, encoder.embed_tokens.weight[config.mask_token], shifted)
+        asked, logits = learn_prefixes(self, embedded, encoder.embed_tokens.weight[config.mask_token], shifted)
         real = (labels != IGNORED).any(2)
         loss = self._loss(logits[real], labels[real], count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(self._name_items(masked[real]), target_items[real], labels, count)
+            loss = loss + self._item_loss(self.name_items(asked[real]), target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
@@ -239,24 +239,31 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         return loss if count is None else loss / count
 
     def item_logits(self, input_ids: Tensor, states: Tensor) -> Tensor:
-        """What [MASK]'s state says about each item by the item-ID table: [batch, items + 1].
+        """What the item head says about each item: [batch, items + 1].
 
-        Items that training never shows have -inf, so that their rows stay zero.
+        It asks where the newest item stands, beside [MASK]: there the item's own embedding reaches the head
+        directly, and on Amazon Beauty that learns a tenth more than asking at [MASK], or at both.
 
         Args:
             input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
             states: [batch, length, d_model] of the encoder.
         """
         first = input_ids[..., 0] if input_ids.dim() == 3 else input_ids
-        place = (first == self.config.mask_token).long().argmax(1)
-        return self._name_items(states[torch.arange(len(place), device=place.device), place])
+        masked = (first == self.config.mask_token).to(states.dtype)
+        newest_first = self.config.newest_first
+        asked = functional.pad(masked[:, :-1], (1, 0)) if newest_first else functional.pad(masked[:, 1:], (0, 1))
+        return self.name_items((asked.unsqueeze(1) @ states).squeeze(1))
 
-    def _name_items(self, masked: Tensor) -> Tensor:
-        """[n, items + 1] of the states [n, d_model] at a [MASK]."""
+    def name_items(self, asked: Tensor) -> Tensor:
+        """The item head's logits [n, items + 1] of states [n, d_model], by the item-ID table."""
+        return functional.linear(asked, self.model.encoder.item_embedding.weight, self.unseen_bias())
+
+    def unseen_bias(self) -> Tensor:
+        """float [items + 1]: -inf for items that training never shows, so that their rows stay zero; else 0."""
         table = self.model.encoder.item_embedding.weight
         if self._unseen is None or self._unseen.device != table.device:
             self._unseen = torch.zeros_like(table[:, 0]).masked_fill_((table == 0).all(1), -torch.inf).detach()
-        return functional.linear(masked, table, self._unseen)
+        return self._unseen
 
     def _item_loss(self, scores: Tensor, items: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
         """The auxiliary loss, divided as the other.

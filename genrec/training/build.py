@@ -39,6 +39,9 @@ _BART_NAMES = {
 """What BART calls the settings that shape a model."""
 
 
+ITEM_SHARE = 0.5
+"""Of the item head until validation chooses another, at the end of the training."""
+
 _FETCHED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt"]
 """Nothing pickled is fetched."""
 
@@ -163,6 +166,7 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
         "item_loss": config.item_loss,
+        "item_share": ITEM_SHARE if config.item_loss else 0.0,
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,

@@ -16,13 +16,14 @@ from genrec.model.checkpoint import finish_run
 from genrec.progress import Reporter, describe_time
 from genrec.training.arguments import arguments, choose_precision
 from genrec.training.batches import LengthGroupedBatches, Share
+from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
 from genrec.training.guards import explain_memory
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
 from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
-from genrec.training.prior import choose_prior
+from genrec.training.shares import choose_shares
 from genrec.training.tracking import EVENTS
 from genrec.training.trainable import BatchMaker, Trainable
 from genrec.training.validation import Validation
@@ -67,10 +68,10 @@ class Session:
     def _finish(self, done: dict[str, Any]) -> dict[str, Any]:
         self.built.model.to(self.device).eval()
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
+        shares = {}
+        if self.validation.possible and isinstance(self.built, Built):
+            shares = choose_shares(self.folder, self.built, self.validation, self.device)
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
-        prior = {}
-        if self.config.prior != "none" and self.validation.possible:
-            prior = {"prior": choose_prior(self.folder, self.validation, self.device)}
         seconds = sum(facts["seconds"] for facts in done.values())
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
@@ -80,7 +81,7 @@ class Session:
             "best": best,
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
-            **prior,
+            **shares,
         }
         ranks.on_main(lambda: self._write(result))
         return result

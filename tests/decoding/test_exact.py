@@ -50,6 +50,18 @@ def test_equal_to_a_search_with_as_many_beams_as_items(case):
     assert np.take_along_axis(found, items, 1) == pytest.approx(scores, abs=2e-5)
 
 
+def test_an_item_head_is_mixed_in(case):
+    model, scheme = case
+    model.config.mask_token, model.config.item_share = scheme.special.mask, 0.4
+    found = ExactScores(model, scheme)(torch.from_numpy(HISTORIES), torch.from_numpy(PEOPLE)).numpy()
+    items, scores = TorchScorer(model, scheme, beams=ITEMS)(HISTORIES, PEOPLE, exclude_seen=False, k=ITEMS)
+    model.config.item_share = 0.0
+    alone = ExactScores(model, scheme)(torch.from_numpy(HISTORIES), torch.from_numpy(PEOPLE)).numpy()
+    assert np.take_along_axis(found, items, 1) == pytest.approx(scores, abs=2e-5)
+    assert np.exp(found).sum(1) == pytest.approx(1, abs=1e-5)
+    assert np.abs(found[:, 1:] - alone[:, 1:]).max() > 0.1
+
+
 def test_numbers_that_are_nobodys(case):
     """Items and users of a newer dataset are none for the model."""
     model, scheme = case

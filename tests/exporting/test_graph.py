@@ -58,13 +58,20 @@ class Case:
             return [out.numpy() for out in self.module(*map(torch.from_numpy, feed.values()))]
 
 
-@pytest.fixture(scope="module", params=["own", "text", "merged"])
+KINDS: dict[str, dict[str, object]] = {
+    "own": {},
+    "text": {},
+    "merged": {"merged_tokens": 3, "user_buckets": 7},
+    "newest": {"newest_first": True},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def run(request, tmp_path_factory):
     """Models of several kinds; "merged" sums an item's tokens at one position and hashes users."""
     folder = tmp_path_factory.mktemp("graph")
     scheme = None if request.param == "own" else text_like_scheme()
-    settings = {"merged_tokens": 3, "user_buckets": 7} if request.param == "merged" else {}
-    return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, **settings))
+    return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, **KINDS[request.param]))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +101,7 @@ def test_equals_brute_force(wide, engine):
             assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
 
 
-WEIGHT = 0.6
+WEIGHT, SHARE = 0.6, 0.3
 
 
 @pytest.fixture(scope="module")
@@ -109,34 +116,59 @@ def mixed(run, followers, tmp_path_factory):
     return Case(run.model, run.scheme, tmp_path_factory.mktemp("mixed") / "graph", ITEMS, ITEMS, prior)
 
 
-def mixture(oracle, followers, history, user):
+@pytest.fixture(scope="module")
+def headed(run, followers, tmp_path_factory):
+    """As many beams as items, an item head and a prior."""
+    run.model.config.mask_token, run.model.config.item_share = run.scheme.special.mask, SHARE
+    prior = TransitionPrior(followers, WEIGHT)
+    case = Case(run.model, run.scheme, tmp_path_factory.mktemp("headed") / "graph", ITEMS, ITEMS, prior)
+    run.model.config.item_share = 0.0
+    return case
+
+
+def mixture(oracle, followers, history, user, share=0.0):
     """Log-probability of every item under the mixture, one item at a time."""
     counts = Counter()
     for back, item in enumerate([item for item in history if item][::-1][:5]):
         for place in range(followers.starts[item], followers.starts[item + 1]):
             counts[int(followers.items[place])] += followers.counts[place] * 0.5**back
     total, weight = sum(counts.values()), WEIGHT if counts else 0.0
-    own = oracle.scores([item for item in history if item], user)
+    real = [item for item in history if item]
+    own, head = oracle.scores(real, user), oracle.item_probabilities(real, user)
     return {
-        item: float(np.log((1 - weight) * np.exp(score) + weight * counts[item] / (total or 1)))
+        item: float(
+            np.log(
+                (1 - weight) * ((1 - share) * np.exp(score) + share * head[item])
+                + weight * counts[item] / (total or 1)
+            )
+        )
         for item, score in own.items()
     }
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_prior_is_mixed_item_by_item(mixed, followers, engine):
+def check_mixture(case, engine, followers, share):
     rng = np.random.default_rng(5)
     assert len(followers.items)
     for length, user in itertools.product((0, 1, 3, 9), (0, 3)):
         history = [int(item) for item in rng.integers(1, ITEMS + 1, length)]
         padded = [*history[:2], 0, *history[2:], 0]
-        exact = mixture(mixed.oracle, followers, padded, user)
+        exact = mixture(case.oracle, followers, padded, user, share)
         assert sum(map(np.exp, exact.values())) == pytest.approx(1, abs=1e-5)
         ban = sorted(int(item) for item in rng.choice(ITEMS, 5, replace=False) + 1)
         for exclude_seen, banned in itertools.product((False, True), ([], ban)):
-            items, scores = mixed(engine, [padded], [user], exclude_seen, [banned])
+            items, scores = case(engine, [padded], [user], exclude_seen, [banned])
             left = set(exact) - set(banned) - (set(history) if exclude_seen else set())
             assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_prior_is_mixed_item_by_item(mixed, followers, engine):
+    check_mixture(mixed, engine, followers, share=0.0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_item_head_is_mixed_item_by_item(headed, followers, engine):
+    check_mixture(headed, engine, followers, SHARE)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -168,7 +168,7 @@ def test_the_item_loss_by_hand(scheme, merged, joined):
     first = inputs.input_ids[0, :, 0] if merged else inputs.input_ids[0]
     place = first.tolist().index(scheme.special.mask)
     table = model.model.encoder.item_embedding.weight
-    scores = {item: (states[0, place] @ table[item]).item() for item in range(1, 41) if item not in (5, 6)}
+    scores = {item: (states[0, place - 1] @ table[item]).item() for item in range(1, 41) if item not in (5, 6)}
     log_sum = math.log(sum(math.exp(score) for score in scores.values()))
     assert loss - plain == pytest.approx(0.5 * (log_sum - scores[11]) / 5, rel=1e-4)  # five labels in all
     model(**given, target_items=targets).loss.backward()
