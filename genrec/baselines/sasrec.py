@@ -22,10 +22,10 @@ from torch.nn import functional
 
 from genrec.baselines.base import ItemModel
 from genrec.baselines.examples import ItemExamples, NextItems, Prefixes
-from genrec.baselines.losses import full_cross_entropy
 from genrec.baselines.settings import SASRecConfig
 from genrec.data.tables import Sequences
 from genrec.model.learning import dropout
+from genrec.model.losses import full_cross_entropy
 from genrec.model.modeling import IGNORED
 
 

@@ -135,7 +135,7 @@ class ExactScores:
         scores = torch.zeros((batch, 1), device=self.device)
         front = Front(rows.view(batch, length, -1)[:, -1], past, sight[:, :, -1:], scores)
         self._walk(self.root, front, (encoded, padding), found)
-        mixture = self.mixer(history, inputs, states.unflatten(0, inputs.attention_mask.shape))
+        mixture = self.mixer(history, inputs, states.view(*inputs.attention_mask.shape, -1))
         return found if mixture is None else mix(found, _mass(mixture, found), mixture.decoder)
 
     def _walk(self, piece: Piece, front: Front, encoder: tuple[Memory, Tensor], found: Tensor) -> None:

@@ -70,7 +70,7 @@ class RecommenderModule(nn.Module):
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
         states, padding = self.encoder(inputs)
-        mixture = self.mixer(history, inputs, states.unflatten(0, inputs.attention_mask.shape))
+        mixture = self.mixer(history, inputs, states.view(*inputs.attention_mask.shape, -1))
         items, scores = self.search(states, padding, exclusion, mixture)
         return _widen(items[:, : self.k], scores[:, : self.k], self.k)
 

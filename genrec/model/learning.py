@@ -110,7 +110,8 @@ def learn_prefixes(
         decoder_input_ids: int64 [batch, items, steps].
 
     Returns:
-        What the item head asks, the state at the position before each [MASK], [batch, items, d_model]; and logits [batch, items, steps, vocabulary].
+        What the item head reads, the state at the position before each [MASK], [batch, items, d_model]; and logits
+        [batch, items, steps, vocabulary].
     """
     encoder, decoder = model.model.encoder, model.model.decoder
     share = model.config.dropout

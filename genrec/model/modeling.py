@@ -11,6 +11,7 @@ from transformers.models.bart.modeling_bart import BartEncoder, shift_tokens_rig
 
 from genrec.model.configuration import GenRecConfig
 from genrec.model.learning import learn, learn_prefixes
+from genrec.model.losses import full_cross_entropy
 
 IGNORED = -100
 """Label of a position that the loss skips."""
@@ -182,8 +183,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             return output
         loss = self._loss(output.logits, labels, num_items_in_batch)
         if self.training and self.config.item_loss and target_items is not None and input_ids is not None:
-            scores = self.item_logits(input_ids, output.encoder_last_hidden_state)
-            loss = loss + self._item_loss(scores, target_items, labels, num_items_in_batch)
+            asked = self._asked(input_ids, output.encoder_last_hidden_state)
+            loss = loss + self._item_loss(asked, target_items, labels, num_items_in_batch)
         return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     def _learn(
@@ -203,7 +204,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(self.item_logits(input_ids, states), target_items, labels, count)
+            loss = loss + self._item_loss(self._asked(input_ids, states), target_items, labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _learn_prefixes(
@@ -224,7 +225,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         real = (labels != IGNORED).any(2)
         loss = self._loss(logits[real], labels[real], count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(self.name_items(asked[real]), target_items[real], labels, count)
+            loss = loss + self._item_loss(asked[real], target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
@@ -239,24 +240,26 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         return loss if count is None else loss / count
 
     def item_logits(self, input_ids: Tensor, states: Tensor) -> Tensor:
-        """What the item head says about each item: [batch, items + 1].
-
-        It asks where the newest item stands, beside [MASK]: there the item's own embedding reaches the head
-        directly, and on Amazon Beauty that learns a tenth more than asking at [MASK], or at both.
+        """What the item head says about each item, by the item-ID table: [batch, items + 1].
 
         Args:
             input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
             states: [batch, length, d_model] of the encoder.
         """
+        table = self.model.encoder.item_embedding.weight
+        return functional.linear(self._asked(input_ids, states), table, self.unseen_bias())
+
+    def _asked(self, input_ids: Tensor, states: Tensor) -> Tensor:
+        """The states [batch, d_model] that the item head reads; arguments as in `item_logits`.
+
+        They stand beside [MASK], where the newest item is: its own embedding reaches the head directly there, and
+        on Amazon Beauty that learns a tenth more than states at [MASK], or the sum of both.
+        """
         first = input_ids[..., 0] if input_ids.dim() == 3 else input_ids
         masked = (first == self.config.mask_token).to(states.dtype)
         newest_first = self.config.newest_first
         asked = functional.pad(masked[:, :-1], (1, 0)) if newest_first else functional.pad(masked[:, 1:], (0, 1))
-        return self.name_items((asked.unsqueeze(1) @ states).squeeze(1))
-
-    def name_items(self, asked: Tensor) -> Tensor:
-        """The item head's logits [n, items + 1] of states [n, d_model], by the item-ID table."""
-        return functional.linear(asked, self.model.encoder.item_embedding.weight, self.unseen_bias())
+        return (asked.unsqueeze(1) @ states).squeeze(1)
 
     def unseen_bias(self) -> Tensor:
         """float [items + 1]: -inf for items that training never shows, so that their rows stay zero; else 0."""
@@ -265,16 +268,17 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             self._unseen = torch.zeros_like(table[:, 0]).masked_fill_((table == 0).all(1), -torch.inf).detach()
         return self._unseen
 
-    def _item_loss(self, scores: Tensor, items: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
+    def _item_loss(self, asked: Tensor, items: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
         """The auxiliary loss, divided as the other.
 
         Args:
-            scores: [n, items + 1].
+            asked: [n, d_model] what the item head reads.
             items: int64 [n]; 0 is skipped.
             labels: Of the batch.
             count: Labels of the whole step.
         """
-        loss = functional.cross_entropy(scores.float(), items, ignore_index=0, reduction="sum")
+        table, real = self.model.encoder.item_embedding.weight, items > 0
+        loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real])
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
     def use_sparse_ids(self, sparse: bool) -> None:

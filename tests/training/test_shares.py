@@ -1,4 +1,4 @@
-"""A run with a prior: counted before training, weighed by validation, used wherever the run is."""
+"""A run with a prior or an item head: weighed by validation, used wherever the run is."""
 
 import json
 
@@ -11,7 +11,6 @@ from genrec.data.followers import count_followers, load_followers
 from genrec.data.split import train_part
 from genrec.errors import GenRecError
 from genrec.model.checkpoint import load_run
-from genrec_cli import eval_tables
 from tests.training.helpers import QUICK, chain_dataset
 
 
@@ -43,10 +42,12 @@ def test_the_model_alone_stands_beside_it(folders):
     assert alone["difference"]["HR@1"]["low"] > 0
 
 
-def test_calibration_says_that_it_is_of_the_model_alone(folders):
+def test_calibration_measures_what_is_ranked_by(folders):
+    """As many beams as items find what exact scores do, the prior included."""
     _, run, _ = folders
-    result = genrec.evaluate(run, calibrate=[5], users=30)
-    assert eval_tables._calibration(result).title.plain == f"{run}, model alone: what the search misses"
+    result = genrec.evaluate(run, calibrate=[20], users=30, exclude_seen=True)
+    assert [row["metrics"] for row in result["calibration"]] == 2 * [result["calibration"][0]["metrics"]]
+    assert result["calibration"][1]["metrics"]["HR@10"] == result["metrics"]["HR@10"] > 0.9
 
 
 def test_the_counts_are_those_of_the_training_part(folders):
@@ -78,3 +79,35 @@ def test_a_damaged_table_of_counts_is_refused(folders, tmp_path):
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(GenRecError, match=r"transition counts .* damaged"):
         load_followers(path, 20)
+
+
+@pytest.fixture(scope="module")
+def headed(tmp_path_factory):
+    """A model whose item head learned a chain, and whose decoder has learned less of it."""
+    root = tmp_path_factory.mktemp("head")
+    settings = {**QUICK, "item_loss": 10.0, "pretrain_epochs": 0, "finetune_epochs": 8, "user_buckets": 0}
+    result = genrec.train(chain_dataset(root / "chain"), root / "run", settings=settings)
+    return root / "run", result
+
+
+def test_validation_chooses_the_share_of_the_item_head(headed):
+    run, result = headed
+    tried = result["item_head"]["tried"]
+    assert result["item_head"]["weight"] == max(tried, key=tried.get) > 0
+    assert load_run(run).model.config.item_share == result["item_head"]["weight"]
+    found = genrec.evaluate(run, exclude_seen=True)
+    (alone,) = found["against"]
+    assert alone["model"] == f"{run}, decoder alone"
+    assert alone["metrics"]["NDCG@10"] < found["metrics"]["NDCG@10"]
+
+
+def test_the_bundle_has_the_item_head(headed, tmp_path):
+    run, result = headed
+    exported = genrec.export(run, tmp_path / "bundle", k=5)
+    assert exported["parity"]["same_top_k"] == 1
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["item_share"] == result["item_head"]["weight"]
+    ours = genrec.load(run).recommend(history=["i3", "i4"], k=5)["items"]
+    theirs = genrec.load(tmp_path / "bundle").recommend(history=["i3", "i4"], k=5)["items"]
+    assert [row["item"] for row in ours] == [row["item"] for row in theirs]
+    assert [row["score"] for row in ours] == pytest.approx([row["score"] for row in theirs], abs=1e-4)

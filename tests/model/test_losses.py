@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from genrec.baselines.losses import full_cross_entropy
+from genrec.model.losses import full_cross_entropy
 
 
 @pytest.mark.parametrize("rows", [1, 256, 600])
