@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from catalogue_growth import GROWTH, measure_growth
 from huggingface_peer import HuggingFacePeer
-from inference_models import BART_BASE, SMALL, histories, make_run
+from inference_models import BART_BASE, WIDE, histories, make_run
 from inference_report import show
 
 from genrec.decoding.recommender import RecommenderModule
@@ -66,7 +66,7 @@ def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     peer = HuggingFacePeer(run.model, run.scheme, BEAMS)
     calls: dict[str, Call] = {way: _asked(recommender) for way, recommender in ways.items()} | {"peer": peer}
     result: dict[str, Any] = {"model": name, "depth": run.scheme.depth, "same_as_peer": _agreement(calls, run)}
-    count = 10 if name == SMALL else 1
+    count = 10 if name == WIDE else 1
     for label, work in (("batch", batches(run, count, BATCH)), ("one", batches(run, 10 * count, 1))):
         found = seconds_in_turn(calls, work, arguments.repeats)
         result[label] = {way: statistics.median(values) for way, values in found.items()}
@@ -128,9 +128,9 @@ def matrix_rate(size: int = 1024, repeats: int = 30) -> float:
 def measure_commands(arguments: argparse.Namespace) -> dict[str, float]:
     """Wall seconds of whole commands: evaluating everybody, and one cold recommendation."""
     genrec = [sys.executable, "-m", "genrec_cli"]
-    bundle = _bundle(SMALL, "none", arguments)
+    bundle = _bundle(WIDE, "none", arguments)
     user = next(iter(_first_user(arguments.data)))
-    evaluate = [*genrec, "eval", str(_run(SMALL, arguments)), "--beams", str(BEAMS), "--json"]
+    evaluate = [*genrec, "eval", str(_run(WIDE, arguments)), "--beams", str(BEAMS), "--json"]
     recommend = [*genrec, "recommend", str(bundle), user, "--json"]
     return {
         "eval": statistics.median(_wall(evaluate) for _ in range(min(3, arguments.repeats))),
@@ -166,7 +166,7 @@ def main() -> None:
     """Read the command line, measure, show."""
     parser = argparse.ArgumentParser(description="Measure recommending.")
     parser.add_argument("data", type=Path, help="a dataset, Beauty for the published figures")
-    parser.add_argument("--models", nargs="+", choices=[SMALL, BART_BASE], default=[SMALL, BART_BASE])
+    parser.add_argument("--models", nargs="+", choices=[WIDE, BART_BASE], default=[WIDE, BART_BASE])
     parser.add_argument("--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, required=True, help="for runs and bundles, emptied first")
@@ -179,7 +179,7 @@ def main() -> None:
     figures["models"] = [measure_model(name, arguments) for name in arguments.models]
     figures["matrix_rate_after"] = matrix_rate()
     figures["growth"] = [measure_growth(int(items), arguments.repeats) for items in arguments.growth]
-    if SMALL in arguments.models:
+    if WIDE in arguments.models:
         figures["commands"] = measure_commands(arguments)
     show(figures)
     if arguments.json:

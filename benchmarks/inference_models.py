@@ -1,6 +1,7 @@
-"""The models that inference.py measures: random weights in the shapes of the presets, on a real catalogue."""
+"""The models that inference.py measures: random weights on a real catalogue."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,7 +14,22 @@ from genrec.model.checkpoint import finish_run, start_run
 from genrec.model.configuration import GenRecConfig
 from genrec.model.modeling import GenRecForConditionalGeneration
 
-SMALL, BART_BASE = "small", "bart-base"
+WIDE, BART_BASE = "128-wide", "bart-base"
+"""A model 128 wide with tokens of its own, 2+2 layers, a position per token; and the paper's."""
+
+WIDE_SETTINGS: dict[str, Any] = {
+    "preset": "tiny",
+    "d_model": 128,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "heads": 4,
+    "ffn_dim": 512,
+    "max_length": 128,
+    "batch_size": 256,
+    "learning_rate": 2e-3,
+    "dropout": 0.1,
+    "epoch_examples": 40000,
+}
 
 _BART = SpecialTokens(pad=1, begin=0, end=2, mask=50264)
 _BART_VOCABULARY = 50265
@@ -26,17 +42,17 @@ def make_run(name: str, data: Path, folder: Path, seed: int = 0) -> Path:
     """A finished run of random weights, spread wide enough that lists differ from user to user.
 
     Args:
-        name: `SMALL` (tokens of its own) or `BART_BASE` (text tokens).
+        name: `WIDE` or `BART_BASE`.
         data: Folder of the dataset.
         folder: The run to write.
         seed: Of the weights.
     """
     dataset = load_dataset(data)
-    settings = preset_settings(name)
     text = name == BART_BASE
+    settings = preset_settings(name) if text else WIDE_SETTINGS
     shape = _BART_SHAPE if text else {key: settings[key] for key in _BART_SHAPE}
     scheme = text_scheme(dataset) if text else own_scheme(dataset.sequences, dataset.item_count, "random", seed)
-    config = make_config(settings | {"weights": "random", "preset": name, "indexing": scheme.indexing, **shape})
+    config = make_config(settings | {"weights": "random", "indexing": scheme.indexing, **shape})
     folder.mkdir(parents=True)
     start_run(folder, dataset, config, scheme)
     finish_run(folder, make_model(shape, scheme, dataset.user_count, config.max_length, seed))

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from inference import matrix_rate
-from inference_models import BART_BASE, SMALL
+from inference_models import BART_BASE, WIDE, WIDE_SETTINGS
 from measuring import measure
 from rich.console import Console
 from rich.table import Table
@@ -29,16 +29,16 @@ from genrec.data.dataset import Dataset, load_dataset
 from genrec.data.split import train_part
 
 _BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads": 12, "ffn_dim": 3072}
-_STEPS = {SMALL: 40, "base": 6, BART_BASE: 2}
-_PEER_STEPS = {SMALL: 25, BART_BASE: 1}
+_STEPS = {WIDE: 40, "base": 6, BART_BASE: 2}
+_PEER_STEPS = {WIDE: 25, BART_BASE: 1}
 
 
 def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
-    """A preset's settings; bart-base starts from random weights, for what is measured is speed."""
+    """A preset's settings or `WIDE`'s; bart-base starts from random weights, for what is measured is speed."""
     if name == BART_BASE:
         weights = folder / "bart-base"
         changed["weights"] = str(weights if weights.exists() else save_weights(_BART_SHAPE, weights))
-    return make_config({"preset": name, **changed})
+    return make_config({**(WIDE_SETTINGS if name == WIDE else {"preset": name}), **changed})
 
 
 def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[str, Any]:
@@ -82,8 +82,8 @@ def summary(name: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
 def measure_memory(data: Path, folder: Path) -> float:
     """Peak resident bytes of a whole `genrec train` with `small`."""
     output = folder / "memory"
-    command = [sys.executable, "-m", "genrec_cli", "train", data, "-o", output, "--preset", SMALL]
-    command += ["--set", "pretrain_epochs=1", "--set", "finetune_epochs=1", "--force"]
+    command = [sys.executable, "-m", "genrec_cli", "train", data, "-o", output, "--preset", "small"]
+    command += ["--set", "finetune_epochs=1", "--force"]
     return measure(command, output).peak_bytes
 
 
@@ -125,7 +125,7 @@ def main() -> None:
     given.folder.mkdir(parents=True)
     data = load_dataset(given.data)
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    if SMALL in given.shapes:  # before this process grows: a child's peak begins with its parent's size
+    if WIDE in given.shapes:  # before this process grows: a child's peak begins with its parent's size
         figures["memory"] = measure_memory(given.data, given.folder)
     # Before the shapes: ten million users need 16 GB, which other models' leavings would not leave.
     figures["users"] = measure_users([int(users) for users in given.users], given.repeats)

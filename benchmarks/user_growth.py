@@ -20,7 +20,7 @@ _BATCH, _LENGTH, _ITEMS, _CODES, _STEPS = 128, 20, 12_000, 111, 8
 
 
 def measure_users(counts: Sequence[int], repeats: int) -> list[dict[str, Any]]:
-    """Medians of steps of `small`'s shape, 128 examples of other users each time; models take turns.
+    """Medians of steps of a model 128 wide, 128 examples of other users each time; models take turns.
 
     Returns:
         Per number of users {"users", "sparse": seconds, "growth": ratio to the first number's, "dense": seconds or

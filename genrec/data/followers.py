@@ -25,20 +25,24 @@ class Followers:
     counts: NDArray[np.int64]
 
 
-def count_followers(sequences: Sequences, item_count: int, most: int = MOST_FOLLOWERS) -> Followers:
-    """Count how often each item stands right after each other.
+def count_followers(
+    sequences: Sequences, item_count: int, most: int = MOST_FOLLOWERS, window: int = 1
+) -> Followers:
+    """Count how often each item stands right after each other, or soon after.
 
     Args:
         sequences: Whose neighbours are counted.
         item_count: Number of items, I.
         most: How many followers of each item are kept; ties by item index.
+        window: Steps ahead that are looked at. The last counts 1, each one nearer twice as much.
     """
     base = item_count + 1
-    inner = np.ones(max(len(sequences.items) - 1, 0), bool)
-    ends = sequences.offsets[1:-1] - 1
-    inner[ends[(ends >= 0) & (ends < len(inner))]] = False  # the last item of one user precedes nothing
-    before, after = sequences.items[:-1][inner], sequences.items[1:][inner]
-    pairs, counts = np.unique(before.astype(np.int64) * base + after, return_counts=True)
+    owners = np.repeat(np.arange(len(sequences.lengths)), sequences.lengths)
+    steps = range(1, window + 1)
+    found = [_pairs(sequences.items, owners, step, base) for step in steps]
+    weights = [np.full(len(pairs), 2 ** (window - step)) for step, pairs in zip(steps, found, strict=True)]
+    pairs, places = np.unique(np.concatenate(found), return_inverse=True)
+    counts = np.bincount(places.ravel(), np.concatenate(weights), len(pairs)).astype(np.int64)
     order = np.lexsort((-counts, pairs // base))
     pairs, counts = pairs[order], counts[order]
     owners = pairs // base
@@ -47,6 +51,12 @@ def count_followers(sequences: Sequences, item_count: int, most: int = MOST_FOLL
     pairs, counts = pairs[kept], counts[kept]
     starts = np.searchsorted(pairs // base, np.arange(item_count + 2))
     return Followers(starts.astype(np.int64), pairs % base, counts)
+
+
+def _pairs(items: NDArray[np.int32], owners: NDArray[np.int64], step: int, base: int) -> NDArray[np.int64]:
+    """int64 [n], item * base + the item so many steps later, wherever both are one user's."""
+    inner = np.flatnonzero(owners[:-step] == owners[step:])
+    return items[inner].astype(np.int64) * base + items[inner + step]
 
 
 def save_followers(followers: Followers, path: Path) -> None:

@@ -11,6 +11,9 @@ from genrec.data.followers import Followers
 LAST, DECAY = 5, 0.5
 """Items of a history whose followers count; each step back the weight is multiplied."""
 
+WINDOW = 3
+"""Steps ahead in which an item follows another; see `genrec.data.followers`."""
+
 MOST = 64
 """Followers of an item that are looked at, the most frequent."""
 

@@ -16,7 +16,7 @@ from genrec.data.dataset import Dataset
 from genrec.data.followers import count_followers, load_followers, save_followers
 from genrec.data.split import train_part
 from genrec.data.tables import Sequences, read_sequences
-from genrec.decoding.prior import MOST, TransitionPrior
+from genrec.decoding.prior import MOST, WINDOW, TransitionPrior
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.folders import RUN, mixed_share, require_kind
@@ -73,7 +73,7 @@ def start_run(
         scheme.save(folder)
     if config.prior == "transitions":
         train = train_part(dataset.sequences)
-        save_followers(count_followers(train, dataset.item_count, most=MOST), folder / TRANSITIONS_FILE)
+        save_followers(count_followers(train, dataset.item_count, MOST, WINDOW), folder / TRANSITIONS_FILE)
     content = {
         "format_version": FORMAT_VERSION,
         "status": TRAINING,

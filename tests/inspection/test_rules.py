@@ -42,6 +42,14 @@ def test_followers_stay_within_a_user():
     assert listed == {1: [(2, 2)], 2: [(1, 2)], 3: []}
 
 
+def test_a_window_counts_what_follows_soon_after():
+    """Of [1, 2, 3] and [1, 3]: a neighbour counts twice what the item after it does."""
+    found = count_followers(sequences([1, 2, 3], [1, 3], [2]), 3, window=2)
+    assert found.starts.tolist() == [0, 0, 2, 3, 3]
+    assert found.items.tolist() == [3, 2, 3]
+    assert found.counts.tolist() == [2 + 1, 2, 2]
+
+
 def test_only_the_most_frequent_followers_are_kept():
     found = count_followers(sequences([1, 2, 1, 2, 1, 3, 1, 4]), 4, most=1)
     assert found.items[found.starts[1] : found.starts[2]].tolist() == [2]

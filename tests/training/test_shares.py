@@ -55,7 +55,7 @@ def test_the_counts_are_those_of_the_training_part(folders):
     data = load_dataset(dataset)
     found, wanted = (
         load_followers(run / "transitions.parquet", 20),
-        count_followers(train_part(data.sequences), 20),
+        count_followers(train_part(data.sequences), 20, window=3),
     )
     for name in ("starts", "items", "counts"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
