@@ -97,8 +97,9 @@ class TrainConfig(TrainerConfig):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Probability mass that the loss spreads over the vocabulary."""
     item_loss: float = Field(0.0, ge=0)
-    """Weight of an auxiliary loss: the [MASK]'s state must name the item by the item-ID table. It costs a product
-    with the whole table, and teaches the encoder several times faster than the tokens alone."""
+    """Weight of an auxiliary loss: the newest item's state must name the next by the item-ID table. It costs a
+    product with the whole table, and teaches the encoder several times faster than the tokens alone. The item head
+    that learns so ranks beside the decoder; validation chooses its share."""
     max_length: int = Field(128, ge=8, le=16384)
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
     encoder_merge: Literal["none", "item"] = "none"
@@ -112,7 +113,8 @@ class TrainConfig(TrainerConfig):
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
-    """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users."""
+    """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users; with
+    `item_loss`, which touches all items, only of its users."""
     prior: Literal["none", "transitions"] = "none"
     """What is mixed with the model's distribution: `transitions` counts what followed each item in training; the
     weight is chosen by validation, after training."""
@@ -150,10 +152,6 @@ class TrainConfig(TrainerConfig):
             faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
         if self.item_order == "newest" and self.encoder_attention == "causal":
             faults.append("item_order=newest hides the history from a causal encoder; take encoder_attention=both")
-        if self.item_loss and self.sparse_ids:
-            faults.append(
-                "item_loss needs the whole item-ID table in each step, so it does not go with sparse_ids"
-            )
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
             faults.append("pretrain_epochs and finetune_epochs are both 0: nothing to train")
         if faults:

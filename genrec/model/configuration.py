@@ -20,7 +20,8 @@ class GenRecConfig(BartConfig):
         newest_first: Whether the encoder reads the newest item first, so that a position says how old its item is.
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
-        sparse_ids: Whether the ID tables have sparse gradients.
+        sparse_ids: Whether the ID tables have sparse gradients; with `item_loss`, which touches all items,
+            only the users' has.
         item_loss: Weight of the auxiliary loss, in which the encoder's states name the item by the item-ID table.
         item_share: Share of that item head in the distribution that the search ranks by, beside the decoder.
         mask_token: The token of [MASK]; only the item head needs it.
@@ -58,6 +59,11 @@ class GenRecConfig(BartConfig):
         self.item_share = item_share
         self.mask_token = mask_token
         super().__init__(**kwargs)
+
+    @property
+    def sparse_items(self) -> bool:
+        """Whether the item-ID table has sparse gradients."""
+        return self.sparse_ids and not self.item_loss
 
     @property
     def user_rows(self) -> int:

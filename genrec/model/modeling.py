@@ -33,9 +33,9 @@ class GenRecEncoder(BartEncoder):
 
     def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
         super().__init__(config, embed_tokens)
-        width, sparse = config.d_model, config.sparse_ids
-        self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=sparse)
-        self.item_embedding = nn.Embedding(config.item_count + 1, width, padding_idx=0, sparse=sparse)
+        width, items = config.d_model, config.item_count + 1
+        self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
+        self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
         self.post_init()
 
     def forward(
@@ -285,7 +285,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         """Choose whether the ID tables have sparse gradients."""
         self.config.sparse_ids = sparse
         encoder = self.model.encoder
-        encoder.user_embedding.sparse = encoder.item_embedding.sparse = sparse
+        encoder.user_embedding.sparse, encoder.item_embedding.sparse = sparse, self.config.sparse_items
 
     @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:

@@ -39,9 +39,6 @@ _BART_NAMES = {
 """What BART calls the settings that shape a model."""
 
 
-ITEM_SHARE = 0.5
-"""Of the item head until validation chooses another, at the end of the training."""
-
 _FETCHED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt"]
 """Nothing pickled is fetched."""
 
@@ -166,7 +163,7 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
         "item_loss": config.item_loss,
-        "item_share": ITEM_SHARE if config.item_loss else 0.0,
+        "item_share": first_item_share(config),
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,
@@ -183,6 +180,11 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "forced_eos_token_id": None,
         "forced_bos_token_id": None,
     }
+
+
+def first_item_share(config: TrainConfig) -> float:
+    """The share of the item head until validation chooses another, at the end of the training."""
+    return 0.5 if config.item_loss else 0.0
 
 
 def _fetch(weights: str) -> str:

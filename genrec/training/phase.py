@@ -147,7 +147,8 @@ class PhaseTrainer(Trainer):
         if not self.config.sparse_ids or self.optimizer is not None:
             return super().create_optimizer()
         encoder = self.model.model.encoder
-        sparse = [encoder.user_embedding.weight, encoder.item_embedding.weight]
+        tables = (encoder.user_embedding, encoder.item_embedding)
+        sparse = [table.weight for table in tables if table.sparse]
         taken = {id(weight) for weight in sparse}
         decayed = set(self.get_decay_parameter_names(self.model))
         groups: list[list[Tensor]] = [[], []]

@@ -209,11 +209,12 @@ def _inherit(given: dict[str, Any], pretrained: "Run", data: Dataset) -> TrainCo
 
 def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     from genrec.indexing.scheme import TEXT
-    from genrec.training.build import Built, load_tokenizer
+    from genrec.training.build import Built, first_item_share, load_tokenizer
 
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
     pretrained.model.config.label_smoothing = config.label_smoothing
     pretrained.model.config.item_loss = config.item_loss
+    pretrained.model.config.item_share = first_item_share(config)
     pretrained.model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
     pretrained.model.use_sparse_ids(config.sparse_ids)
     return Built(config, pretrained.scheme, pretrained.model, tokenizer)

@@ -120,14 +120,10 @@ def test_precisions_that_a_device_lacks_are_refused():
         {"user_buckets": 7},
         {"user_buckets": 0},
         {"sparse_ids": True},
+        {"sparse_ids": True, "item_loss": 1.0},
     ],
 )
 def test_every_way_of_training_runs_and_evaluates(dataset, tmp_path, changed):
     settings = {**QUICK, "pretrain_epochs": 1, "finetune_epochs": 1, **changed}
     result = train(dataset, tmp_path / "run", settings=settings)
     assert set(result["best"]["valid"]) == {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10"}
-
-
-def test_an_item_loss_with_sparse_rows_is_refused():
-    with pytest.raises(GenRecError, match=r"item_loss .* sparse_ids"):
-        make_config({"preset": "tiny", "item_loss": 1.0, "sparse_ids": True})
