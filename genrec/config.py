@@ -107,6 +107,9 @@ class TrainConfig(TrainerConfig):
     encoder_attention: Literal["both", "causal"] = "both"
     """`both` lets a position see all others, `causal` only itself and those before; then, with
     `encoder_merge=item` and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
+    distances: int = Field(0, ge=0, le=4096)
+    """Distances that the encoder's attention tells apart, in place of embeddings of positions: what is learned of
+    short histories then holds for long ones. 0 leaves the positions."""
     item_order: Literal["oldest", "newest"] = "oldest"
     """The item that the encoder's input begins with. With `newest` a position always tells how long ago its item
     was, which short histories teach about long ones too."""
@@ -150,6 +153,8 @@ class TrainConfig(TrainerConfig):
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
         if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
             faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
+        if self.distances and self.weights is not None:
+            faults.append("distances would drop the positions that pretrained weights know; leave it at 0")
         if self.item_order == "newest" and self.encoder_attention == "causal":
             faults.append("item_order=newest hides the history from a causal encoder; take encoder_attention=both")
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
@@ -172,6 +177,7 @@ STRUCTURE = (
     "encoder_merge",
     "encoder_attention",
     "item_order",
+    "distances",
     "user_buckets",
     *SHAPE,
 )

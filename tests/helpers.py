@@ -123,6 +123,8 @@ def make_model(
             if weight.dim() == 2 and "norm" not in name:
                 weight.mul_(spread if "attn" not in name else 4 * spread)
         model.final_logits_bias.normal_()
+        if config.distances:
+            model.model.encoder.distance_bias.normal_()
     return model
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from genrec.decoding.layers import attend, feed_forward, project_self
 from genrec.model.inputs import EncoderInputs
-from genrec.model.modeling import GenRecEncoder, causal_mask
+from genrec.model.modeling import GenRecEncoder
 
 
 class EncoderPass(nn.Module):
@@ -32,7 +32,7 @@ class EncoderPass(nn.Module):
         embedded = embedded + encoder.embed_positions.weight[first : first + length]
         rows = encoder.layernorm_embedding(embedded).flatten(0, 1)
         padding = torch.where(inputs.attention_mask > 0, 0.0, -torch.inf).to(rows.dtype)[:, None, None, :]
-        sight = padding + causal_mask(length, rows) if encoder.config.causal_encoder else padding
+        sight = encoder.sight(padding, length)
         for layer, project in zip(encoder.layers, self.own, strict=True):
             query, key, value = project(rows, batch, length)
             attended = attend(query, key, value, sight, layer.self_attn.out_proj)

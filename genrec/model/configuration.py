@@ -18,6 +18,8 @@ class GenRecConfig(BartConfig):
         causal_encoder: Whether a position of the encoder sees itself and those before it only; such an input has
             no [END], which nothing would see.
         newest_first: Whether the encoder reads the newest item first, so that a position says how old its item is.
+        distances: Distances between two positions of the encoder that attention tells apart, larger ones being
+            alike; they take the place of the positions' own embeddings. 0 leaves those.
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients; with `item_loss`, which touches all items,
@@ -39,6 +41,7 @@ class GenRecConfig(BartConfig):
         merged_tokens: int = 0,
         causal_encoder: bool = False,
         newest_first: bool = False,
+        distances: int = 0,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
         item_loss: float = 0.0,
@@ -53,6 +56,7 @@ class GenRecConfig(BartConfig):
         self.merged_tokens = merged_tokens
         self.causal_encoder = causal_encoder
         self.newest_first = newest_first
+        self.distances = distances
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
         self.item_loss = item_loss

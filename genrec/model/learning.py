@@ -81,10 +81,7 @@ def learn(
     share = model.config.dropout
     padding = torch.zeros_like(attention_mask, dtype=embedded.dtype).masked_fill_(attention_mask == 0, -torch.inf)
     padding = padding[:, None, None, :]
-    sight = padding
-    if model.config.causal_encoder:
-        later = torch.ones(2 * (embedded.shape[1],), dtype=torch.bool, device=embedded.device).triu(1)
-        sight = padding.masked_fill(later, -torch.inf)
+    sight = encoder.sight(padding, embedded.shape[1])
     states = _begin(encoder, embedded, share)
     for layer in encoder.layers:
         states = _encoder_layer(layer, states, sight, share)
@@ -120,10 +117,12 @@ def learn_prefixes(
     masks = mask_embedding.expand(batch, items, -1)
     place = torch.arange(length, device=embedded.device)
     whole = torch.cat([embedded, masks], dim=1)
+    places = torch.cat([place, place[1:] + 1])
     sight = _sight(items, embedded)
-    states = _begin(encoder, whole, share, torch.cat([place, place[1:] + 1]))
+    biased = sight + encoder.bias_between(places) if model.config.distances else sight
+    states = _begin(encoder, whole, share, places)
     for layer in encoder.layers:
-        states = _encoder_layer(layer, states, sight, share)
+        states = _encoder_layer(layer, states, biased, share)
     rows = decoder.embed_tokens(decoder_input_ids.flatten(0, 1))  # [batch * items, steps, d_model]
     hidden = _begin(decoder, rows, share)
     seen = sight[length:].repeat_interleave(steps, 0)  # [items * steps, length + items]

@@ -36,6 +36,9 @@ class GenRecEncoder(BartEncoder):
         width, items = config.d_model, config.item_count + 1
         self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
         self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
+        if config.distances:
+            shape = config.encoder_attention_heads, 2 * config.distances - 1
+            self.distance_bias = nn.Parameter(torch.zeros(shape))
         self.post_init()
 
     def forward(
@@ -66,13 +69,34 @@ class GenRecEncoder(BartEncoder):
 
     def _update_full_mask(self, attention_mask: Tensor | None, inputs_embeds: Tensor) -> Any:
         """BART's hook for its encoder's mask [batch, 1, length, length]; a causal one sees nothing later."""
-        if not self.config.causal_encoder:
+        if not self.config.causal_encoder and not self.config.distances:
             return super()._update_full_mask(attention_mask, inputs_embeds)
-        mask = causal_mask(inputs_embeds.shape[1], inputs_embeds)[None, None]
+        batch, length, _ = inputs_embeds.shape
         if attention_mask is None:
-            return mask.expand(inputs_embeds.shape[0], -1, -1, -1)
-        padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(mask.dtype)
-        return (mask + padding[:, None, None, :]).clamp(min=torch.finfo(mask.dtype).min)
+            attention_mask = torch.ones(batch, length, device=inputs_embeds.device)
+        padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(inputs_embeds.dtype)[:, None, None, :]
+        mask = self.sight(padding, length).expand(batch, -1, length, length)
+        return mask.clamp(min=torch.finfo(mask.dtype).min)
+
+    def sight(self, padding: Tensor, length: int) -> Tensor:
+        """What attention adds to its logits: [batch, heads or 1, length or 1, length].
+
+        Args:
+            padding: [batch, 1, 1, length]; 0, or -inf on padding.
+            length: Positions.
+        """
+        sight = padding + causal_mask(length, padding) if self.config.causal_encoder else padding
+        if not self.config.distances:
+            return sight
+        return sight + self.bias_between(torch.arange(length, device=padding.device)).to(padding.dtype)
+
+    def bias_between(self, places: Tensor) -> Tensor:
+        """The bias of attention between positions at int64 [n] places, by their distance: [heads, n, n].
+
+        As in T5 (Raffel et al. 2020, arXiv 1910.10683), one table for all layers, without its buckets.
+        """
+        most = self.config.distances - 1
+        return self.distance_bias[:, (places.unsqueeze(1) - places).clamp(-most, most) + most]
 
     def sum_up(self, input_ids: Tensor, user_ids: Tensor, item_ids: Tensor) -> Tensor:
         """Token, user-ID and item-ID embeddings, [batch, length, d_model]; arguments as in `forward`."""
@@ -111,6 +135,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         self.model = GenRecModel(config)
         self._unseen: Tensor | None = None
         self.post_init()
+        if config.distances:
+            self.model.encoder.embed_positions.weight.requires_grad_(False).zero_()
 
     def forward(
         self,

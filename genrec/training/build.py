@@ -167,6 +167,7 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,
+        "distances": config.distances,
         "newest_first": config.item_order == "newest",
         "causal_encoder": config.encoder_attention == "causal",
         "user_buckets": config.user_buckets,

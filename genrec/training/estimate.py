@@ -149,7 +149,7 @@ class Rehearsal:
     def _learn(self, batch: list[Place]) -> None:
         inputs = self._inputs(batch)
         if self.lanes and self.lanes.fit(inputs):
-            self.lanes(self._loss, inputs, list(self.model.parameters()))
+            self.lanes(self._loss, inputs, [weight for weight in self.model.parameters() if weight.requires_grad])
         else:
             self._loss(inputs).backward()
         self.model.zero_grad(set_to_none=True)

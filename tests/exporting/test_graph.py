@@ -62,7 +62,8 @@ KINDS: dict[str, dict[str, object]] = {
     "own": {},
     "text": {},
     "merged": {"merged_tokens": 3, "user_buckets": 7},
-    "newest": {"newest_first": True},
+    "newest": {"newest_first": True, "distances": 5},
+    "causal": {"causal_encoder": True, "merged_tokens": 2, "distances": 5},
 }
 
 

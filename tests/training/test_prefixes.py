@@ -21,8 +21,8 @@ from tests.training.helpers import QUICK, chain_dataset
 ITEMS, USERS = 40, 30
 
 
-@pytest.fixture(scope="module")
-def parts():
+@pytest.fixture(scope="module", params=["positions", "distances"])
+def parts(request):
     """A causal model without dropout, its tokens, and histories of one item to seven."""
     rng = np.random.default_rng(0)
     train = sequences(*[rng.integers(1, ITEMS + 1, rng.integers(1, 8)).tolist() for _ in range(USERS)])
@@ -35,6 +35,7 @@ def parts():
         causal_encoder=True,
         mask_token=scheme.special.mask,
         item_loss=0.5,
+        distances=4 if request.param == "distances" else 0,
     )
     model.config.dropout = model.model.encoder.dropout = model.model.decoder.dropout = 0.0
     for layer in (*model.model.encoder.layers, *model.model.decoder.layers):
@@ -46,7 +47,11 @@ def gradients(model, batches, count):
     model.zero_grad(set_to_none=True)
     loss = sum(model(**batch, num_items_in_batch=count).loss for batch in batches)
     loss.backward()
-    return float(loss.detach()), {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    return float(loss.detach()), {name: weight.grad.clone() for name, weight in learning(model)}
+
+
+def learning(model):
+    return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
 
 
 def collators(parts):
@@ -82,9 +87,11 @@ def test_lanes_and_pieces_change_nothing(parts, monkeypatch):
     def learn(rows):
         return model(**rows, num_items_in_batch=count).loss
 
-    assert float(lanes(learn, batch, list(model.parameters()))) == pytest.approx(wanted_loss, rel=1e-5)
+    assert float(lanes(learn, batch, [weight for _, weight in learning(model)])) == pytest.approx(
+        wanted_loss, rel=1e-5
+    )
     lanes.close()
-    for name, weight in model.named_parameters():
+    for name, weight in learning(model):
         torch.testing.assert_close(weight.grad, wanted[name], msg=name, atol=2e-6, rtol=1e-3)
 
 
@@ -109,6 +116,20 @@ def test_every_item_is_a_target_once_with_history(lengths, longest):
         found[user - 1] += row[start:].tolist()
     assert found == [list(range(1, length + 1)) for length in lengths]
     assert windows.targets_each * len(windows) == pytest.approx(sum(lengths)) if len(windows) else not sum(lengths)
+
+
+def test_distances_are_told_apart_wherever_they_are(parts):
+    """A shift of the whole input changes nothing where positions have no embeddings of their own."""
+    model, scheme, _ = parts
+    model.eval()
+    encoder, rows = model.model.encoder, torch.tensor([[[7, 8], [9, 10], [11, 12]]])
+    none = torch.zeros(1, 3, dtype=torch.int64)
+    far = torch.cat([torch.full((1, 2, 2), scheme.special.pad), rows], dim=1)
+    there = torch.tensor([[0, 0, 1, 1, 1]])
+    near = encoder(rows, torch.ones_like(none), none, none).last_hidden_state
+    shifted = encoder(far, there, 0 * there, 0 * there).last_hidden_state[:, 2:]
+    assert torch.allclose(near, shifted, atol=1e-5) == bool(model.config.distances)
+    model.train()
 
 
 def test_serving_sees_what_training_saw(parts):
