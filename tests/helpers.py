@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from genrec.baselines.base import model_class
+from genrec.baselines.settings import make_baseline_config
 from genrec.config import TrainConfig
 from genrec.data.dataset import load_dataset, save_info
+from genrec.data.split import train_part
 from genrec.data.tables import GROUP_USERS, Group, Sequences, write_sequences, write_table
 from genrec.files import read_json, write_json
 from genrec.ids import INDEX, ITEMS_FILE, RUN_FILE, SEQUENCES_FILE, USER_ID, USERS_FILE
@@ -21,6 +24,8 @@ from genrec.model.modeling import GenRecForConditionalGeneration
 
 USERS, ITEMS = 30, 40
 MAX_LENGTH = 24
+MAX_ITEMS = 8
+"""What reference models read of a history."""
 
 
 def make_dataset(folder: Path, users: int = USERS, items: int = ITEMS, seed: int = 0, longest: int = 12) -> Path:
@@ -143,6 +148,23 @@ def make_run(
     folder.mkdir(parents=True)
     start_run(folder, data, config, scheme)
     finish_run(folder, make_model(scheme, data.user_count, seed=seed, max_length=max_length, **model))
+    return folder
+
+
+def make_item_run(folder: Path, dataset: Path, model: str, seed: int = 0) -> Path:
+    """A finished run of a reference model with random weights, whose scores differ clearly."""
+    data = load_dataset(dataset)
+    config = make_baseline_config({"model": model, "d_model": 16, "max_length": MAX_ITEMS})
+    torch.manual_seed(seed)
+    module = model_class(model)(config, data.user_count, data.item_count)
+    module.observe(train_part(data.sequences))
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.dim() == 2:
+                weight.normal_()
+    folder.mkdir(parents=True)
+    start_run(folder, data, config, None)
+    finish_run(folder, module)
     return folder
 
 
