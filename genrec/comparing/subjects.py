@@ -1,0 +1,102 @@
+"""What a row of the comparison is about: a model, the runs that stand for it, and what they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genrec.comparing.plans import RunPlan
+from genrec.config import GENREC
+from genrec.data.dataset import Dataset
+from genrec.evaluation.contestants import ALONE, Contestant, make_contestant, models_alone
+from genrec.files import read_json
+from genrec.ids import RUN_FILE
+from genrec.placement import Placement
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model of the comparison.
+
+    Attributes:
+        model: Its name, that of GenRec without its prior included.
+        contestants: Who ranks, one per seed; a reference has one.
+        facts: What is known besides: "seeds", "runs", "preset", "indexing", "parameters", "seconds" of training,
+            "epochs" (both the mean over the seeds) and "out_of_time".
+    """
+
+    model: str
+    contestants: tuple[Contestant, ...]
+    facts: dict[str, Any]
+
+
+NOTHING: dict[str, Any] = {
+    "seeds": [],
+    "runs": [],
+    "preset": None,
+    "indexing": None,
+    "parameters": None,
+    "seconds": None,
+    "epochs": None,
+    "out_of_time": False,
+}
+"""What is known of a reference."""
+
+
+class Field:
+    """Makes the subjects of a comparison.
+
+    Args:
+        data: The dataset.
+        k: Length of the lists.
+        beams: Of GenRec's search.
+        device: Where to compute.
+    """
+
+    def __init__(self, data: Dataset, k: int, beams: int, device: str) -> None:
+        self.data, self.k, self.beams, self.placement = data, k, beams, Placement(device)
+
+    def reference(self, name: str) -> Subject:
+        """A model that needs no training."""
+        return Subject(name, (self._contestant(name),), NOTHING)
+
+    def trained(self, plans: Sequence[RunPlan]) -> list[Subject]:
+        """Trained models, in the plans' order; a prior's model is measured once more without it."""
+        subjects = []
+        for model, own in groupby(plans, key=lambda plan: plan.model):
+            runs = list(own)
+            facts = run_facts(runs)
+            subjects.append(Subject(model, tuple(self._contestant(run.path) for run in runs), facts))
+            alone = models_alone([run.path for run in runs], self.k, self.beams, self.placement)
+            subjects += [Subject(f"{model}{ALONE}", tuple(map(_shortened, alone)), facts)] if alone else []
+        return subjects
+
+    def _contestant(self, name: str | Path) -> Contestant:
+        data = self.data
+        found = make_contestant(name, data.sequences, data.item_count, self.k, self.beams, self.placement)
+        return _shortened(found)
+
+
+def _shortened(contestant: Contestant) -> Contestant:
+    """With a name that fits beside a progress bar."""
+    return replace(contestant, name=Path(contestant.name).name)
+
+
+def run_facts(plans: Sequence[RunPlan]) -> dict[str, Any]:
+    """What finished runs of one model with several seeds say of themselves."""
+    infos = [read_json(plan.path / RUN_FILE) for plan in plans]
+    results = [info["result"] for info in infos]
+    config = plans[0].config.model_dump()
+    return {
+        "seeds": [plan.seed for plan in plans],
+        "runs": [str(plan.path) for plan in plans],
+        "preset": config["preset"] if plans[0].model == GENREC else None,
+        "indexing": config.get("indexing"),
+        "parameters": infos[0].get("parameters"),
+        "seconds": float(np.mean([result["seconds"] for result in results])),
+        "epochs": float(np.mean([sum(result["epochs"].values()) for result in results])),
+        "out_of_time": any(result.get("out_of_time") for result in results),
+    }
