@@ -161,7 +161,7 @@ def make_item_run(folder: Path, dataset: Path, model: str, seed: int = 0) -> Pat
     with torch.no_grad():
         for weight in module.parameters():
             if weight.dim() == 2:
-                weight.normal_()
+                weight.normal_(std=0.5)
     folder.mkdir(parents=True)
     start_run(folder, data, config, None)
     finish_run(folder, module)
