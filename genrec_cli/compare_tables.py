@@ -20,10 +20,13 @@ from genrec.comparing.words import (
 )
 from genrec_cli.render import stdout
 
-_FROM = {"HR@1": 92, "HR@5": 52, "NDCG@5": 62, "HR@10": 43, "NDCG@10": 0, "time": 71, "weights": 80}
-"""Columns, each with the width of the terminal from which it is shown."""
+_MODEL, _SEEN, _GAP = 16, 4, 2
+"""Widths of the first two columns, and of what stands between any two."""
 
-_P_FROM = 54
+_WIDTHS = {"NDCG@10": 7, "HR@10": 7, "HR@5": 7, "NDCG@5": 7, "time": 7, "weights": 7, "HR@1": 7}
+"""Widths of the other columns, those first that are the last to go where the terminal is narrow."""
+
+_P_FROM = 52
 """Width of the terminal from which p-values are shown beside the intervals."""
 
 
@@ -44,15 +47,32 @@ def show(result: dict[str, Any]) -> None:
 
 
 def _table(heading: str) -> Table:
-    table = Table(title=Text(heading), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", style="cyan", overflow="fold", max_width=16)
+    table = Table(
+        title=Text(heading), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column("model", style="cyan", overflow="fold", max_width=_MODEL)
     table.add_column("seen", no_wrap=True)
     return table
 
 
+def fitting(width: int, plain: bool) -> list[str]:
+    """The columns beside model and "seen" that fit into a terminal; `plain` metrics have a mark's width more.
+
+    >>> fitting(80, plain=False), fitting(45, plain=False)
+    (['HR@5', 'NDCG@5', 'HR@10', 'NDCG@10', 'time', 'weights'], ['HR@10', 'NDCG@10'])
+    """
+    chosen: set[str] = set()
+    used = _GAP + _MODEL + _GAP + _SEEN
+    for name, needed in _WIDTHS.items():
+        used += _GAP + needed + (plain and name in METRICS)
+        if used <= width or not chosen:
+            chosen.add(name)
+    return [name for name in (*METRICS, "time", "weights") if name in chosen]
+
+
 def _values(result: dict[str, Any], console: Console) -> Table:
-    columns = [name for name in (*METRICS, "time", "weights") if console.width >= _FROM[name]]
     plain = console.color_system is None
+    columns = fitting(console.width, plain)
     table = _table(title(result))
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
@@ -84,7 +104,8 @@ def _published(row: dict[str, Any], columns: list[str], plain: bool) -> list[Tex
     cells = [found["metrics"].get(name) for name in columns]
     space = " " if plain else ""
     values = ["" if value is None else f"{value:.4f}{space}" for value in cells]
-    return [Text(text, style="italic dim") for text in (f"  {found['words']}", "", *values)]
+    words = "\n".join(f"  {part}" for part in found["words"].split(" ", 1))
+    return [Text(text, style="italic dim") for text in (words, "", *values)]
 
 
 def _differences(rows: list[dict[str, Any]], width: int) -> Table:

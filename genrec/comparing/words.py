@@ -29,7 +29,7 @@ def time_of(row: dict[str, Any]) -> str:
     """The time of training; marked where it was over before the training was."""
     if row["seconds"] is None:
         return "-"
-    return describe_time(row["seconds"]) + (" †" if row["out_of_time"] else "")
+    return describe_time(row["seconds"]) + ("†" if row["out_of_time"] else "")
 
 
 def weights_of(row: dict[str, Any]) -> str:

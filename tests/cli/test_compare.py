@@ -170,4 +170,4 @@ def test_in_a_narrow_terminal(place):
     lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
     assert max(map(len, lines)) <= 60
     assert "…" not in text
-    assert any(re.search(r"model +seen +HR@5 +HR@10 +NDCG@10", line) for line in lines)
+    assert any(re.search(r"model +seen +HR@5 +NDCG@5 +HR@10 +NDCG@10", line) for line in lines)

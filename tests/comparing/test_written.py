@@ -73,7 +73,7 @@ def test_the_page(result):
     assert [line[1] for line in lines] == ["kept", "", "kept", "kept", "out", "out", "out"]
     assert lines[1][3:7] == ["0.0515", "", "", "0.0439"]
     assert page.count("<b>") == page.count("<u>") == 10
-    assert lines[0][7:] == ["67 min †", "5.4 M"]
+    assert lines[0][7:] == ["67 min†", "5.4 M"]
     assert "Somebody, table 1" in page
 
 
@@ -90,4 +90,4 @@ def test_the_latex_table(result):
     assert body.count(r"\textbf") == body.count(r"\underline") == 10
     assert rf"\quad \emph{{{WORDS}}} &  &  & 0.0515 &  &  & 0.0439 &  &  \\" in body
     assert body.count("{") == body.count("}")
-    assert r"67 min $\dagger$" in body
+    assert r"67 min$\dagger$" in body
