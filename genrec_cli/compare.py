@@ -72,12 +72,11 @@ def compare(
 
     reporter = RichReporter()
     with reporter.status("starting"):
-        from genrec.comparing.compare import ALL
         from genrec.comparing.compare import compare as run
     result = run(
         dataset,
         output,
-        models=ALL if models is None else [name.strip() for name in models.split(",") if name.strip()],
+        models=None if models is None else [name.strip() for name in models.split(",") if name.strip()],
         seeds=chosen,
         minutes=minutes,
         preset=preset,

@@ -8,11 +8,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from genrec.baselines.base import model_class
 from genrec.baselines.settings import make_baseline_config
 from genrec.config import TrainConfig
 from genrec.data.dataset import load_dataset, save_info
-from genrec.data.split import train_part
 from genrec.data.tables import GROUP_USERS, Group, Sequences, write_sequences, write_table
 from genrec.files import read_json, write_json
 from genrec.ids import INDEX, ITEMS_FILE, RUN_FILE, SEQUENCES_FILE, USER_ID, USERS_FILE
@@ -21,6 +19,7 @@ from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
 from genrec.model.checkpoint import finish_run, start_run
 from genrec.model.configuration import GenRecConfig
 from genrec.model.modeling import GenRecForConditionalGeneration
+from genrec.training.baseline import BuiltBaseline
 
 USERS, ITEMS = 30, 40
 MAX_LENGTH = 24
@@ -155,16 +154,18 @@ def make_item_run(folder: Path, dataset: Path, model: str, seed: int = 0) -> Pat
     """A finished run of a reference model with random weights, whose scores differ clearly."""
     data = load_dataset(dataset)
     config = make_baseline_config({"model": model, "d_model": 16, "max_length": MAX_ITEMS})
+    built = BuiltBaseline(config, data).model
     torch.manual_seed(seed)
-    module = model_class(model)(config, data.user_count, data.item_count)
-    module.observe(train_part(data.sequences))
     with torch.no_grad():
-        for weight in module.parameters():
+        for weight in built.parameters():
             if weight.dim() == 2:
                 weight.normal_(std=0.5)
+        for part in built.modules():
+            if isinstance(part, torch.nn.Embedding) and part.padding_idx is not None:
+                part.weight[part.padding_idx] = 0
     folder.mkdir(parents=True)
     start_run(folder, data, config, None)
-    finish_run(folder, module)
+    finish_run(folder, built)
     return folder
 
 

@@ -8,10 +8,11 @@ from typing import Any, Final
 from genrec.baselines.settings import CONFIGS
 from genrec.comparing.latex import latex_table
 from genrec.comparing.page import html_page
-from genrec.comparing.plans import RunPlan, plan_runs, split_models
+from genrec.comparing.plans import plan_runs, trained_of
 from genrec.comparing.published import Published, published_of
 from genrec.comparing.rows import CHIEF, KS, make_rows
 from genrec.comparing.subjects import Field, Subject
+from genrec.comparing.training import find_missing, train_missing, what_they_lack
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
 from genrec.evaluation.conditions import Conditions
@@ -23,8 +24,7 @@ from genrec.evaluation.popularity import train_counts
 from genrec.evaluation.protocol import Cases, make_cases
 from genrec.files import atomic_file, check_output
 from genrec.folders import kind_of
-from genrec.ids import FINISHED
-from genrec.progress import SILENT, Reporter, describe_time
+from genrec.progress import SILENT, Reporter
 
 ALL: Final = (*CONFIGS, *REFERENCES)
 """The models that are compared unless some are named."""
@@ -36,7 +36,7 @@ def compare(
     dataset: str | Path,
     output: str | Path | None = None,
     *,
-    models: Sequence[str] = ALL,
+    models: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
     minutes: float | None = None,
     preset: str | None = None,
@@ -56,7 +56,7 @@ def compare(
     Args:
         dataset: Folder that `genrec.prepare` wrote.
         output: Folder of the runs, which are called MODEL-seedN; by default beside the dataset, DATASET-compare.
-        models: Of `ALL`.
+        models: Of `ALL`; None takes all that the dataset has enough for.
         seeds: Each model is trained once with each; its row shows the mean.
         minutes: What the training of a run may take; it ends then and keeps its best epoch.
         preset: Where GenRec's defaults come from.
@@ -81,17 +81,22 @@ def compare(
     started = time.perf_counter()
     dataset, places = Path(dataset), {Path(place): write for place, write in _writers(html, latex) if place}
     folder = Path(output) if output is not None else beside(dataset)
-    trained, references = split_models(list(models))
-    plans = plan_runs(trained, _distinct(seeds), folder, preset, list(settings), minutes)
+    names = list(ALL if models is None else models)
+    plans = plan_runs(trained_of(names), _distinct(seeds), folder, preset, list(settings), minutes)
     for place in places:
         check_output(place, force, [dataset])
     data = load_dataset(dataset)
     _check_folder(folder)
     cases = make_cases(data.sequences, "test", users)
-    _train_missing(plans, data, device, force, reporter)
+    missing = find_missing(plans, data, force)
+    lacking = what_they_lack(missing, data)
+    if models is not None and lacking:
+        raise next(iter(lacking.values()))
+    for model, error in lacking.items():
+        reporter.warn(f"{model} is left out: {error}")
+    train_missing([run for run in missing if run.plan.model not in lacking], data, device, reporter)
     field = Field(data, max(KS), BEAMS, device)
-    found = {subject.model: subject for subject in [*field.trained(plans), *map(field.reference, references)]}
-    subjects = sorted(found.values(), key=lambda subject: list(models).index(subject.model.partition(",")[0]))
+    subjects = [subject for name in names if name not in lacking for subject in field.subjects(name, plans)]
     sampled = len(cases) < len(make_cases(data.sequences, "test"))
     rows = _evaluate(subjects, data, cases, sampled, exclude_seen, published_of(data), reporter)
     result = _describe(data, folder, cases, sampled, rows)
@@ -133,28 +138,6 @@ def _distinct(seeds: Sequence[int]) -> list[int]:
     if not seeds or min(seeds) < 0:
         raise GenRecError(f"seeds = {list(seeds)} is wrong: give whole numbers from 0 on, such as 0,1,2")
     return list(dict.fromkeys(seeds))
-
-
-def _train_missing(plans: Sequence[RunPlan], data: Dataset, device: str, force: bool, reporter: Reporter) -> None:
-    """Train the runs that are not there, go on with those that are half done; all faults are told before."""
-    waiting: list[tuple[RunPlan, bool]] = []
-    for plan in plans:
-        try:
-            status = plan.status(data)
-        except GenRecError:
-            if not force:
-                raise
-            waiting.append((plan, False))
-        else:
-            waiting += [] if status == FINISHED else [(plan, True)]
-    for number, (plan, resume) in enumerate(waiting, 1):
-        from genrec.training.train import train
-
-        reporter.info(f"{plan.path.name}: training {number} of {len(waiting)}")
-        plan.path.parent.mkdir(parents=True, exist_ok=True)
-        options = {"resume": resume, "force": not resume, "device": device, "reporter": reporter}
-        result = train(data.path, plan.path, settings=plan.given, **options)
-        reporter.info(f"{plan.path.name}: trained in {describe_time(result['seconds'])}")
 
 
 def _evaluate(

@@ -79,8 +79,8 @@ def _defaults(model: str) -> dict[str, Any]:
 _REMEDY = "choose another folder with -o, or train it anew with --force"
 
 
-def split_models(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The models that are trained, and the references that need no training.
+def trained_of(names: Sequence[str]) -> list[str]:
+    """Those of the models that are trained; the others are references.
 
     Raises:
         GenRecError: A name is unknown or given twice, or there is none.
@@ -90,7 +90,7 @@ def split_models(names: Sequence[str]) -> tuple[list[str], list[str]]:
     faults += [f"{name} is named twice" for name in dict.fromkeys(names) if list(names).count(name) > 1]
     if faults or not names:
         raise GenRecError("the models are wrong: " + ("; ".join(faults) or f"name some of {', '.join(known)}"))
-    return [name for name in names if name in CONFIGS], [name for name in names if name in REFERENCES]
+    return [name for name in names if name in CONFIGS]
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

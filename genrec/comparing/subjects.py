@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +58,20 @@ class Field:
     def __init__(self, data: Dataset, k: int, beams: int, device: str) -> None:
         self.data, self.k, self.beams, self.placement = data, k, beams, Placement(device)
 
-    def reference(self, name: str) -> Subject:
-        """A model that needs no training."""
-        return Subject(name, (self._contestant(name),), NOTHING)
+    def subjects(self, model: str, plans: Sequence[RunPlan]) -> list[Subject]:
+        """A model by its runs, finished by now, and once more without the prior that they may have.
 
-    def trained(self, plans: Sequence[RunPlan]) -> list[Subject]:
-        """Trained models, in the plans' order; a prior's model is measured once more without it."""
-        subjects = []
-        for model, own in groupby(plans, key=lambda plan: plan.model):
-            runs = list(own)
-            facts = run_facts(runs)
-            subjects.append(Subject(model, tuple(self._contestant(run.path) for run in runs), facts))
-            alone = models_alone([run.path for run in runs], self.k, self.beams, self.placement)
-            subjects += [Subject(f"{model}{ALONE}", tuple(map(_shortened, alone)), facts)] if alone else []
-        return subjects
+        Args:
+            model: Its name; one without plans is a reference.
+            plans: Those of all models.
+        """
+        runs = [plan for plan in plans if plan.model == model]
+        if not runs:
+            return [Subject(model, (self._contestant(model),), NOTHING)]
+        paths, facts = [run.path for run in runs], run_facts(runs)
+        whole = Subject(model, tuple(map(self._contestant, paths)), facts)
+        alone = tuple(map(_shortened, models_alone(paths, self.k, self.beams, self.placement)))
+        return [whole, Subject(f"{model}{ALONE}", alone, facts)] if alone else [whole]
 
     def _contestant(self, name: str | Path) -> Contestant:
         data = self.data

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genrec.comparing.plans import plan_runs, split_models
+from genrec.comparing.plans import plan_runs, trained_of
 from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
 from tests.helpers import edit_run, make_dataset, make_item_run
@@ -48,14 +48,11 @@ def test_a_preset_is_genrecs():
 
 
 def test_names_of_models():
-    assert split_models(["popularity", "sasrec", "transitions", "genrec"]) == (
-        ["sasrec", "genrec"],
-        ["popularity", "transitions"],
-    )
+    assert trained_of(["popularity", "sasrec", "transitions", "genrec"]) == ["sasrec", "genrec"]
     with pytest.raises(GenRecError, match=r"'sasrex' is unknown, did you mean sasrec.*genrec is named twice"):
-        split_models(["sasrex", "genrec", "genrec"])
+        trained_of(["sasrex", "genrec", "genrec"])
     with pytest.raises(GenRecError, match="name some of genrec, "):
-        split_models([])
+        trained_of([])
 
 
 @pytest.fixture
