@@ -1,7 +1,8 @@
 """genrec: generative personalised sequential recommendation (GenRec, Cao and Liò, arXiv 2407.21191).
 
-The command line's verbs as functions: `prepare`, `inspect`, `train`, `pretrain`, `finetune`, `evaluate`, `export`,
-and `load(MODEL).recommend(...)`. Each is imported on first use, so that `import genrec` costs nothing.
+The command line's verbs as functions: `prepare`, `inspect`, `train`, `pretrain`, `finetune`, `evaluate`,
+`compare`, `export`, and `load(MODEL).recommend(...)`. Each is imported on first use, so that `import genrec` costs
+nothing.
 """
 
 from importlib import import_module
@@ -14,6 +15,7 @@ _VERBS = {
     "pretrain": "genrec.training.train",
     "finetune": "genrec.training.train",
     "evaluate": "genrec.evaluation.evaluate",
+    "compare": "genrec.comparing.compare",
     "export": "genrec.exporting.bundle",
     "load": "genrec.recommend",
 }

@@ -35,6 +35,9 @@ class TrainerConfig(BaseModel):
     """Most epochs of next-item training."""
     patience: int = Field(5, ge=1)
     """Finetuning epochs without a better validation NDCG@10 before it stops."""
+    minutes: float = Field(0.0, ge=0)
+    """Minutes after which training ends, in mid-epoch too; a last validation follows, and the best epoch is kept.
+    A phase before the last gets its share by its steps. 0 sets no limit."""
     valid_users: int = Field(0, ge=0)
     """Users in the validation after each epoch, a seeded sample; 0 takes all."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128

@@ -31,13 +31,18 @@ def require_kind(path: Path, *wanted: str) -> str:
         raise GenRecError(f"{path} does not exist; {names} is wanted here, {hint}")
     if not path.is_dir():
         raise GenRecError(f"{path} is a file; a folder that is {names} is wanted here, {hint}")
-    kind = next((kind for mark, kind in _MARKS.items() if (path / mark).is_file()), None)
+    kind = kind_of(path)
     if kind is None:
         marks = " or ".join(mark for mark, kind in _MARKS.items() if kind in wanted)
         raise GenRecError(f"{path} is not {names}: it has no {marks}; {hint}")
     if kind not in wanted:
         raise GenRecError(f"{path} is a {kind}, not {names}; give the folder of one, or {hint}")
     return kind
+
+
+def kind_of(path: Path) -> str | None:
+    """The kind of a folder; None where it is no dataset, run or bundle."""
+    return next((kind for mark, kind in _MARKS.items() if (path / mark).is_file()), None)
 
 
 def user_cache() -> Path:

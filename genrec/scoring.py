@@ -60,6 +60,15 @@ def cpu_batch_users(width: int) -> int:
     return max(16, min(BATCH_USERS, 16_384 // width))
 
 
+_BATCH_SCORES = 2**24
+"""Most scores of a batch, users times items, where every item is scored."""
+
+
+def item_batch_users(item_count: int) -> int:
+    """Most users of a batch where every item is scored: their scores must fit into memory."""
+    return max(1, min(BATCH_USERS, _BATCH_SCORES // (item_count + 1)))
+
+
 def nothing(k: int) -> Ranked:
     """The result for a batch of nobody, which a graph cannot run: both [0, k]."""
     return np.empty((0, k), np.int64), np.empty((0, k), np.float32)

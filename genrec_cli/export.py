@@ -31,9 +31,9 @@ def export(
         Path | None, typer.Option("--output", "-o", help="Folder to write.", show_default=False)
     ] = None,
     k: Annotated[int, typer.Option(help="Length of the longest list that the bundle can return.")] = 20,
-    beams: Annotated[int, typer.Option(help="Beams of the search; at least k are used.")] = 20,
+    beams: Annotated[int, typer.Option(help="Beams of GenRec's search; at least k are used.")] = 20,
     quantize: Annotated[
-        Quantize, typer.Option(help="Store weights in less; what it costs is measured.")
+        Quantize, typer.Option(help="Store GenRec's weights in less; what it costs is measured.")
     ] = Quantize.none,
     opset: Annotated[int, typer.Option(help="Version of the ONNX operator set, 17 to 20.")] = 18,
     no_histories: Annotated[
@@ -50,7 +50,9 @@ def export(
     debug: Debug = False,
     force: Force = False,
 ) -> None:
-    """Turn a run into a bundle of ONNX graphs that recommends in any runtime, and compare it with the run.
+    """Turn a run into a bundle of ONNX that recommends in any runtime, and compare it with the run.
+
+    A reference model's bundle has the same inputs and outputs, but no graphs of Optimum's layout.
 
     Example: genrec export runs/ml -o exports/ml --k 50
 
@@ -152,7 +154,8 @@ def _print(result: dict[str, Any]) -> None:
         table.add_row(name, f"{entry['bytes']:,}")
     console.print(table)
     parity = result["parity"]
-    console.print(f"Lists of {result['k']} items by {result['beams']} beams, opset {result['opset']}.")
+    way = "of all, each of which is scored" if result["beams"] is None else f"by {result['beams']} beams"
+    console.print(f"Lists of {result['k']} items {way}, opset {result['opset']}.")
     console.print(
         f"Against torch, {parity['lists']:,} lists of {parity['users']:,} users: {parity['same_top_k']:.1%} the "
         f"same, scores within {parity['max_abs_diff']:.1e}."

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from genrec.errors import GenRecError, TerminatedError
 from genrec.ranks import is_main
+from genrec_cli import compare as comparing
 from genrec_cli import doctor, export, inspect, prepare, recommend, runs
 from genrec_cli import eval as evaluation
 from genrec_cli import train as training
@@ -106,6 +107,7 @@ app.command()(training.train)
 app.command()(training.pretrain)
 app.command()(training.finetune)
 app.command("eval")(evaluation.evaluate)
+app.command()(comparing.compare)
 app.command()(tuning.tune)
 app.command()(runs.runs)
 app.command()(runs.plot)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from genrec.baselines.settings import make_baseline_config
 from genrec.config import TrainConfig
 from genrec.data.dataset import load_dataset, save_info
 from genrec.data.tables import GROUP_USERS, Group, Sequences, write_sequences, write_table
@@ -18,9 +19,12 @@ from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
 from genrec.model.checkpoint import finish_run, start_run
 from genrec.model.configuration import GenRecConfig
 from genrec.model.modeling import GenRecForConditionalGeneration
+from genrec.training.baseline import BuiltBaseline
 
 USERS, ITEMS = 30, 40
 MAX_LENGTH = 24
+MAX_ITEMS = 8
+"""What reference models read of a history."""
 
 
 def make_dataset(folder: Path, users: int = USERS, items: int = ITEMS, seed: int = 0, longest: int = 12) -> Path:
@@ -145,6 +149,25 @@ def make_run(
     folder.mkdir(parents=True)
     start_run(folder, data, config, scheme)
     finish_run(folder, make_model(scheme, data.user_count, seed=seed, max_length=max_length, **model))
+    return folder
+
+
+def make_item_run(folder: Path, dataset: Path, model: str, seed: int = 0) -> Path:
+    """A finished run of a reference model with random weights, whose scores differ clearly."""
+    data = load_dataset(dataset)
+    config = make_baseline_config({"model": model, "d_model": 16, "max_length": MAX_ITEMS})
+    built = BuiltBaseline(config, data).model
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for weight in built.parameters():
+            if weight.dim() == 2:
+                weight.normal_(std=0.5)
+        for part in built.modules():
+            if isinstance(part, torch.nn.Embedding) and part.padding_idx is not None:
+                part.weight[part.padding_idx] = 0
+    folder.mkdir(parents=True)
+    start_run(folder, data, config, None)
+    finish_run(folder, built)
     return folder
 
 

@@ -13,6 +13,7 @@ LAYERS = [
     | {"placement", "device", "scoring", "batching"},
     {"data", "indexing", "model", "decoding", "baselines", "histories", "trained"},
     {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},
+    {"comparing"},
 ]
 """From the bottom to the top; a layer imports itself and those below."""
 
@@ -41,7 +42,18 @@ def test_imports_run_downwards(path):
         assert own is None or below is None or below <= own, f"{relative} imports {name} from a higher layer"
 
 
-COMMANDS = ["prepare", "inspect", "train", "pretrain", "finetune", "eval", "export", "recommend", "doctor"]
+COMMANDS = [
+    "prepare",
+    "inspect",
+    "train",
+    "pretrain",
+    "finetune",
+    "eval",
+    "compare",
+    "export",
+    "recommend",
+    "doctor",
+]
 HEAVY = ["torch", "transformers", "duckdb", "pyarrow", "onnxruntime", "numpy"]
 
 

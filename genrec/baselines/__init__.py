@@ -8,5 +8,5 @@ To add one, NAME:
 * genrec/baselines/defaults.toml: a section with its defaults and the source of each.
 
 Everything else is shared: `genrec train --model NAME` with checkpoints, resuming, seeds, progress and early
-stopping, `genrec eval`, `genrec recommend` and `genrec runs`.
+stopping, `genrec eval`, `genrec recommend`, `genrec runs`, `genrec compare` and `genrec export`.
 """

@@ -74,6 +74,9 @@ class ItemModel(nn.Module, ABC, Generic[S]):
     def score(self, items: Tensor, users: Tensor) -> Tensor:
         """Logits of all items as the next one: float [batch, items + 1]; column 0 says nothing.
 
+        Export traces it: sizes are taken from `.shape` (`len` would be a constant), and nothing is decided by
+        looking into a tensor.
+
         Args:
             items: int64 [batch, n], n at most `max_length`, oldest first, zeros on the right.
             users: int64 [batch]; 0 is an unknown user.

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from genrec.baselines.base import ItemModel
 from genrec.baselines.examples import ItemExamples, NextItems, Prefixes
+from genrec.baselines.scores import score_items
 from genrec.baselines.settings import SASRecConfig
 from genrec.data.tables import Sequences
 from genrec.model.learning import dropout
@@ -114,10 +115,10 @@ class SASRec(ItemModel[SASRecConfig]):
         learned.
         """
         last = ((items != 0).sum(1) - 1).clamp(min=0)
-        states = self.states(items)[torch.arange(len(items), device=items.device), last]
+        states = self.states(items)[torch.arange(items.shape[0], device=items.device), last]
         table = self.items.weight
-        table = torch.where(self.known.unsqueeze(1), table, table[self.known].mean(0))
-        return functional.linear(states, table)
+        share = self.known / self.known.sum()  # a product, which export computes once, as no selection of rows is
+        return torch.where(self.known, score_items(states, table), (states @ (share @ table)).unsqueeze(1))
 
 
 def _initialise(module: nn.Module) -> None:

@@ -7,17 +7,16 @@ from torch import Tensor, nn
 
 from genrec.baselines.base import ItemModel
 from genrec.decoding.scorer import ModuleScorer
-from genrec.scoring import BATCH_USERS
+from genrec.scoring import item_batch_users
 
 K = 20
 """Length of the lists, unless another is asked for."""
 
-_BATCH_SCORES = 2**24
-"""Most scores of a batch: users times items."""
-
 
 class ItemRecommender(nn.Module):
-    """Histories in, ranked items out; inputs and outputs are those of `genrec.decoding.recommender`.
+    """Histories in, ranked items out, as evaluation runs it and export traces it.
+
+    Inputs and outputs are those of `genrec.decoding.recommender`.
 
     A score is the log-softmax over the whole catalogue, so exclusions change the list, never a score.
     """
@@ -81,15 +80,23 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         scores: float32 [batch, items], the first column item 1; -inf is no candidate.
         k: Length of the lists.
     """
-    kept = min(k, scores.shape[1])
+    kept = min(k, int(scores.shape[1]))
     found, places = scores.topk(kept, dim=1)
+    # ONNX's TopK is defined to put the first of equals first, so a trace is done here.
+    if torch.onnx.is_in_onnx_export():
+        return _filled(places, found, k)
     least = found[:, -1:]
     if ((scores >= least).sum(1) > kept).logical_and(least[:, 0] > -torch.inf).any():
         places = _best_of_ties(scores, kept)
     places = places.sort(dim=1).values
     found, order = scores.gather(1, places).sort(dim=1, descending=True, stable=True)
-    items = torch.where(found > -torch.inf, places.gather(1, order) + 1, 0)
-    missing = k - kept
+    return _filled(places.gather(1, order), found, k)
+
+
+def _filled(places: Tensor, found: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Items of places and their scores, [batch, k]; (0, -inf) where nothing was left."""
+    items = torch.where(found > -torch.inf, places + 1, 0)
+    missing = k - int(found.shape[1])
     return (
         nn.functional.pad(items, (0, missing)),
         nn.functional.pad(found, (0, missing), value=float("-inf")),
@@ -111,8 +118,8 @@ def _known(numbers: Tensor, highest: int) -> Tensor:
 
 def _marked(items: Tensor, count: int) -> Tensor:
     """bool [batch, items]: which items a row lists (int64 [batch, n], zeros are padding)."""
-    marks = torch.zeros(len(items), count + 1, dtype=torch.bool, device=items.device)
-    return marks.scatter_(1, items, True)[:, 1:]
+    marks = torch.zeros(items.shape[0], count + 1, dtype=torch.bool, device=items.device)
+    return marks.scatter(1, items, torch.ones_like(items, dtype=torch.bool))[:, 1:]
 
 
 class ItemScorer(ModuleScorer):
@@ -123,7 +130,7 @@ class ItemScorer(ModuleScorer):
     """
 
     def __init__(self, model: ItemModel[Any]) -> None:
-        super().__init__(model.device, max(1, min(BATCH_USERS, _BATCH_SCORES // (model.item_count + 1))), K)
+        super().__init__(model.device, item_batch_users(model.item_count), K)
         self.model = model
 
     def make_module(self, k: int) -> ItemRecommender:

@@ -1,9 +1,11 @@
 """Is one model better than another on the same users? A paired bootstrap over users."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.evaluation.metrics import Ranks, gains, hits
+from genrec.evaluation.metrics import Ranks, metric_names, metric_values
 
 MOST_RESAMPLES, FEWEST_RESAMPLES = 10_000, 1_000
 """Resamples: as many as `_NUMBERS` allow between these."""
@@ -37,9 +39,38 @@ def compare(ranks: Ranks, others: Ranks, ks: tuple[int, ...], seed: int = 0) -> 
         Per metric {"difference": first minus second, "low", "high": its 95 % interval, "p": two-sided}. The
         p-value is twice the smaller share of resamples on either side of zero, at least 2 / (resamples + 1).
     """
-    metrics = [(f"HR@{k}", hits, k) for k in ks] + [(f"NDCG@{k}", gains, k) for k in ks if k > 1]
+    metrics = metric_names(ks)
     cells, counts = _cells(ranks, others, max(ks))
-    values = np.stack([of(cells[:, 0], k) - of(cells[:, 1], k) for _, of, k in metrics], axis=1)
+    values = np.stack([metric_values(m, cells[:, 0]) - metric_values(m, cells[:, 1]) for m in metrics], axis=1)
+    return _differences(metrics, values, counts, seed)
+
+
+def compare_means(
+    ranks: Sequence[Ranks], others: Sequence[Ranks], ks: tuple[int, ...], seed: int = 0
+) -> dict[str, Difference]:
+    """As `compare`, of models of which each has been trained with several seeds: a user's value is the mean.
+
+    Args:
+        ranks: Per seed int64 [users], of the first model.
+        others: Per seed, of the second.
+        ks: Cut-offs.
+        seed: Of the resamples.
+    """
+    if len(ranks) == len(others) == 1:
+        return compare(ranks[0], others[0], ks, seed)
+    metrics = metric_names(ks)
+
+    def means(seeds: Sequence[Ranks]) -> NDArray[np.float64]:
+        return np.stack([np.mean([metric_values(m, one) for one in seeds], axis=0) for m in metrics], axis=1)
+
+    values, counts = np.unique(means(ranks) - means(others), axis=0, return_counts=True)
+    return _differences(metrics, values, counts, seed)
+
+
+def _differences(
+    metrics: Sequence[str], values: NDArray[np.float64], counts: NDArray[np.int64], seed: int
+) -> dict[str, Difference]:
+    """What `compare` returns, of users whose differences are `values` [cells, metrics], `counts` of each."""
     means = _resample(values, counts, np.random.default_rng(seed))
     lows, highs = np.quantile(means, (0.025, 0.975), axis=0)
     below, above = ((side <= _ROUNDING).sum(0) + 1 for side in (means, -means))
@@ -47,10 +78,7 @@ def compare(ranks: Ranks, others: Ranks, ks: tuple[int, ...], seed: int = 0) -> 
     differences = counts @ values / counts.sum()
     columns = zip(differences.tolist(), lows.tolist(), highs.tolist(), p.tolist(), strict=True)
     names = ("difference", "low", "high", "p")
-    return {
-        metric: dict(zip(names, column, strict=True))
-        for (metric, _, _), column in zip(metrics, columns, strict=True)
-    }
+    return {metric: dict(zip(names, column, strict=True)) for metric, column in zip(metrics, columns, strict=True)}
 
 
 def resamples(cells: int) -> int:

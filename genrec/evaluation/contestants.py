@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from genrec.data.catalogue import Catalogue
 from genrec.data.tables import Sequences
@@ -73,20 +73,22 @@ def make_contestant(
 
 def models_alone(names: Sequence[str | Path], k: int, beams: int, placement: Placement) -> list[Contestant]:
     """The parts of those runs that rank by a mixture; arguments as in `make_contestant`."""
-    found = []
-    for path in (Path(name) for name in names if str(name) not in REFERENCES):
-        if not (path / RUN_FILE).is_file():
-            continue
-        info = read_json(path / RUN_FILE)
-        for alone in parts_of(info):
-            ranker = partial(_run_ranker, path, k, beams, placement.device, alone)
-            found.append(Contestant(f"{path}{ALONE[alone]}", info["config"]["indexing"], ranker))
-    return found
+    paths = [Path(name) for name in names if str(name) not in REFERENCES and (Path(name) / RUN_FILE).is_file()]
+    parts = [(path, alone) for path in paths for alone in parts_of(path)]
+    return [make_part(path, alone, k, beams, placement) for path, alone in parts]
 
 
-def parts_of(info: dict[str, Any]) -> list[Alone]:
-    """What a run's mixture has parts of, by its run.json."""
-    parts: list[Alone] = []
+def make_part(path: Path, alone: Alone, k: int, beams: int, placement: Placement) -> Contestant:
+    """A part of a run's mixture; other arguments as in `make_contestant`."""
+    indexing = read_json(path / RUN_FILE)["config"]["indexing"]
+    return Contestant(
+        f"{path}{ALONE[alone]}", indexing, partial(_run_ranker, path, k, beams, placement.device, alone)
+    )
+
+
+def parts_of(path: Path) -> list[Alone]:
+    """The parts of a run's mixture that can rank alone."""
+    info, parts = read_json(path / RUN_FILE), list[Alone]()
     if mixed_share(info, "prior"):
         parts.append("model")
     if mixed_share(info, "item_head"):

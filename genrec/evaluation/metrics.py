@@ -1,6 +1,7 @@
 """Metrics of one relevant item per user, from its rank (1 is best; 0: not in the list)."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,25 @@ def gains(ranks: Ranks, k: int) -> NDArray[np.float64]:
     [1.0, 0.5, 0.0]
     """
     return hits(ranks, k) / np.log2(np.maximum(ranks, 1) + 1)
+
+
+def metric_values(name: str, ranks: Ranks) -> NDArray[np.float64]:
+    """Per user the value of a metric by its name.
+
+    >>> metric_values("NDCG@5", np.array([1, 3, 0])).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    kind, _, k = name.partition("@")
+    return (hits if kind == "HR" else gains)(ranks, int(k))
+
+
+def metric_names(ks: Sequence[int]) -> list[str]:
+    """HR@k for each k, and NDCG@k for each k above 1 (NDCG@1 is HR@1).
+
+    >>> metric_names((1, 5))
+    ['HR@1', 'HR@5', 'NDCG@5']
+    """
+    return [f"HR@{k}" for k in ks] + [f"NDCG@{k}" for k in ks if k > 1]
 
 
 def summarise(ranks: Ranks, ks: tuple[int, ...]) -> tuple[dict[str, float], dict[str, Interval]]:

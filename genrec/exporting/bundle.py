@@ -14,6 +14,9 @@ TARGETS = ("bundle", "triton")
 OPSETS = range(17, 21)
 """Versions of the operator set: LayerNormalization came with 17, and the tracing exporter knows none above 20."""
 
+_TOLD = ("model_type", "k", "beams", "opset", "quantize", "indexing", "leaky", "target")
+"""What is told of the manifest."""
+
 
 def export(
     run: str | Path,
@@ -34,8 +37,8 @@ def export(
         run: Folder of a finished run.
         output: Folder to write.
         k: Length of the lists.
-        beams: Beams of the search; at least `k` are used.
-        quantize: "none"; "int8" or "fp16" store recommender.onnx so and measure what that costs and gains.
+        beams: Beams of GenRec's search; at least `k` are used.
+        quantize: "none"; "int8" or "fp16" store GenRec's graph so and measure what that costs and gains.
         opset: Version of the ONNX operator set, 17 to 20.
         histories: Whether users and their histories go with it.
         target: "bundle", or "triton" for a model repository of the Triton Inference Server.
@@ -44,12 +47,13 @@ def export(
 
     Returns:
         {"bundle": path, "files": {name: {"sha256", "bytes"}}, "parity": {"max_abs_diff", "same_top_k", ...},
-        "k", "beams", "opset", "quantize", "indexing", "leaky", "target"}, and where it is quantised "comparison",
-        as `genrec.exporting.comparison.compare` returns it.
+        "model_type", "k", "beams", "opset", "quantize", "indexing", "leaky", "target"}, of which a reference model
+        has no "beams" and "indexing" (None); and where it is quantised "comparison", as
+        `genrec.exporting.comparison.compare` returns it.
 
     Raises:
-        GenRecError: An argument is out of range, the run is missing, unfinished or damaged, the output exists,
-            or an exported graph differs from torch.
+        GenRecError: An argument is out of range or does not suit the model, the run is missing, unfinished or
+            damaged, the output exists, or an exported graph differs from torch.
     """
     _check_arguments(k, beams, quantize, opset, target)
     output = Path(output)
@@ -57,20 +61,24 @@ def export(
     require_kind(Path(run), RUN)
     # What can go wrong by a slip is told by now, before seconds go into importing torch.
     from genrec.exporting.content import write_bundle
+    from genrec.exporting.sources import GenRecSource, open_source
     from genrec.exporting.triton import write_repository
-    from genrec.model.checkpoint import load_run
 
-    loaded = load_run(run)
-    settings = {"k": k, "beams": max(beams, k), "quantize": quantize, "opset": opset, "histories": histories}
+    source = open_source(Path(run), max(beams, k))
+    if quantize != "none" and not isinstance(source, GenRecSource):
+        raise GenRecError(
+            f"{run} is a run of {source.info['config']['model']}, which stays in fp32: nearly all of it is the "
+            f"table that scores are made with; export it without --quantize {quantize}"
+        )
+    settings = {"k": k, "quantize": quantize, "opset": opset, "histories": histories}
     write = write_repository if target == "triton" else write_bundle
     with atomic_folder(output, force) as folder:
-        manifest = write(loaded, folder, settings, reporter)
+        manifest = write(source, folder, settings, reporter)
     return {
         "bundle": str(output),
         "files": manifest["files"],
         "parity": manifest["parity"],
-        **{name: manifest[name] for name in ("k", "beams", "opset", "quantize", "indexing", "leaky", "target")},
-        **{name: manifest[name] for name in ("comparison",) if name in manifest},
+        **{name: manifest[name] for name in (*_TOLD, "comparison") if name in manifest},
     }
 
 

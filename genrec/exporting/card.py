@@ -24,6 +24,8 @@ print([(items[i - 1], s) for i, s in zip(indexes[0], scores[0]) if i])
 ```
 """
 
+_SCORED = "the model, the scores of all items and the choice of the best"
+
 _ROUNDING = {
     "int8": "Activations are rounded in steps that depend on the whole batch, so a user's scores depend a little "
     "on who else is in it.",
@@ -38,12 +40,12 @@ _SPLIT = (
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Markdown from what the manifest says (all but its list of files)."""
+    inside = "encoder, item tokens, their prefix tree and the beam search" if _searches(manifest) else _SCORED
     parts = [
-        f"# {manifest['run']['name']}: a GenRec recommender in ONNX",
+        f"# {manifest['run']['name']}: a recommender in ONNX ({manifest['model_type']})",
         _warning(manifest),
-        "`recommender.onnx` takes a user's history and returns the items that come next, best first: encoder, "
-        "item tokens, their prefix tree and the beam search are inside, and every operator is of the ONNX "
-        "standard.",
+        f"`recommender.onnx` takes a user's history and returns the items that come next, best first: {inside} "
+        "are inside, and every operator is of the ONNX standard.",
         "## Data and model",
         _facts(manifest),
         "## Quality",
@@ -75,15 +77,32 @@ def _facts(manifest: dict[str, Any]) -> str:
         "dataset": manifest["dataset"]["name"],
         "users": f"{manifest['user_count']:,}",
         "items": f"{manifest['item_count']:,}",
-        "item tokens": f"{manifest['indexing']}, at most {manifest['depth']} per item",
-        "encoder input": f"at most {manifest['max_length']} tokens; the newest items are kept",
-        "search": f"{manifest['beams']} beams, lists of {manifest['k']}",
+        **_reading(manifest),
         "opset": manifest["opset"],
         "quantisation": manifest["quantize"],
     }
     if manifest["parameters"]:
         rows["parameters"] = f"{manifest['parameters']:,}"
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+
+
+def _searches(manifest: dict[str, Any]) -> bool:
+    """Whether the model generates items by a search, as GenRec does; reference models score all of them."""
+    return manifest["beams"] is not None
+
+
+def _reading(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the model reads, and how it comes to a list."""
+    if not _searches(manifest):
+        return {
+            "input": f"at most {manifest['max_length']} items; the newest are kept",
+            "lists": f"the best {manifest['k']} of all items, each of which is scored",
+        }
+    return {
+        "item tokens": f"{manifest['indexing']}, at most {manifest['depth']} per item",
+        "encoder input": f"at most {manifest['max_length']} tokens; the newest items are kept",
+        "search": f"{manifest['beams']} beams, lists of {manifest['k']}",
+    }
 
 
 def _quality(manifest: dict[str, Any]) -> str:
@@ -147,12 +166,22 @@ def _limits(manifest: dict[str, Any]) -> str:
     )
 
 
+def _optimum(manifest: dict[str, Any]) -> str:
+    if not _searches(manifest):
+        return (
+            "Graphs in Hugging Face Optimum's layout are left out: they are those of an encoder and a decoder, as "
+            f"GenRec has them, not {manifest['model_type']}."
+        )
+    return (
+        "`encoder_model.onnx`, `decoder_model.onnx`, `decoder_with_past_model.onnx`: the model alone in Hugging "
+        "Face Optimum's layout; `config.json`, `item_tokens.parquet` and `user_tokens.parquet` belong to them."
+    ) + ("" if manifest["quantize"] == "none" else _SPLIT)
+
+
 def _files(manifest: dict[str, Any]) -> str:
     lines = [
         "`recommender.onnx`: the whole recommender.",
-        "`encoder_model.onnx`, `decoder_model.onnx`, `decoder_with_past_model.onnx`: the model alone in Hugging "
-        "Face Optimum's layout; `config.json`, `item_tokens.parquet` and `user_tokens.parquet` belong to them."
-        + ("" if manifest["quantize"] == "none" else _SPLIT),
+        _optimum(manifest),
         "`items.parquet`: index, external ID and what else is known of each item.",
     ]
     if manifest["histories"]:

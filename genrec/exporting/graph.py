@@ -7,9 +7,9 @@ from typing import Any
 import onnx
 import onnxruntime
 import torch
-from torch import Tensor
+from onnx import helper
+from torch import Tensor, nn
 
-from genrec.decoding.recommender import RecommenderModule
 from genrec.ids import RECOMMENDER_FILE
 
 EXTERNAL_SUFFIX = ".data"
@@ -27,11 +27,12 @@ OUTPUTS: dict[str, dict[int, str]] = {"items": {0: "batch"}, "scores": {0: "batc
 """Names of inputs and outputs, and which of their dimensions are free."""
 
 
-def export_graph(module: RecommenderModule, folder: Path, opset: int) -> list[str]:
+def export_graph(module: nn.Module, k: int, folder: Path, opset: int) -> list[str]:
     """Write the whole recommender as one graph.
 
     Args:
-        module: On the CPU, in evaluation mode.
+        module: On the CPU, in evaluation mode; takes `INPUTS`, returns `OUTPUTS`.
+        k: Length of its lists.
         folder: An existing folder.
         opset: Version of the ONNX operator set, 17 to 20.
 
@@ -50,9 +51,20 @@ def export_graph(module: RecommenderModule, folder: Path, opset: int) -> list[st
             file.unlink()
         traced.rmdir()
     model.producer_name = "genrec"
+    _keep_unused_inputs(model.graph)
     for output in model.graph.output:  # which the tracer takes for free
-        output.type.tensor_type.shape.dim[1].dim_value = module.k
+        output.type.tensor_type.shape.dim[1].dim_value = k
     return save_graph(model, path)
+
+
+def _keep_unused_inputs(graph: onnx.GraphProto) -> None:
+    """Give a graph all of `INPUTS`, in their order; the tracer leaves out what a model does not look at."""
+    found = {value.name: value for value in graph.input}
+    for name, axes in INPUTS.items():
+        if name not in found:
+            found[name] = helper.make_tensor_value_info(name, onnx.TensorProto.INT64, list(axes.values()))
+    del graph.input[:]
+    graph.input.extend(found[name] for name in INPUTS)
 
 
 def save_graph(model: onnx.ModelProto, path: Path) -> list[str]:
@@ -69,7 +81,7 @@ def save_graph(model: onnx.ModelProto, path: Path) -> list[str]:
     return [path.name, weights]
 
 
-def _trace(module: RecommenderModule, path: Path, opset: int) -> None:
+def _trace(module: nn.Module, path: Path, opset: int) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         # The tracer warns of every decision by a Python number (the trie's width, the number of layers): those
         # are meant to be fixed. Tests compare all sizes that are free.
@@ -119,9 +131,9 @@ def is_standard(model: onnx.ModelProto) -> bool:
     return all(not node.domain for node in model.graph.node)
 
 
-def describe_interface(module: RecommenderModule) -> dict[str, list[dict[str, Any]]]:
-    """Names, types and shapes of inputs and outputs, as the manifest tells them."""
-    width = {"items": module.k, "scores": module.k}
+def describe_interface(k: int) -> dict[str, list[dict[str, Any]]]:
+    """Names, types and shapes of inputs and outputs, as the manifest tells them; lists have `k` places."""
+    width = {"items": k, "scores": k}
     types = {"exclude_seen": "bool", "scores": "float32"}
 
     def describe(names: dict[str, dict[int, str]]) -> list[dict[str, Any]]:

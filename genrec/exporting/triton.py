@@ -14,9 +14,9 @@ from onnx import helper, numpy_helper
 from genrec.errors import GenRecError
 from genrec.exporting.content import write_bundle, write_manifest
 from genrec.exporting.golden import GOLDEN_FILE, PLACES, Tensors, ask, read_golden, save_golden
+from genrec.exporting.sources import Source
 from genrec.files import describe_files
 from genrec.ids import RECOMMENDER_FILE, TABLE_FILES
-from genrec.model.checkpoint import Run
 from genrec.progress import Reporter
 from genrec.runtime.recommender import Recommender
 
@@ -39,13 +39,13 @@ _DTYPES = {"INT64": "int64", "BOOL": "bool", "FLOAT": "float32"}
 _TRITON_TYPES = {"INT64": "TYPE_INT64", "BOOL": "TYPE_BOOL", "FLOAT": "TYPE_FP32"}
 
 
-def write_repository(run: Run, folder: Path, settings: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+def write_repository(source: Source, folder: Path, settings: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Fill an empty folder with NAME/config.pbtxt and, in NAME/1, the graph, its tables, manifest and golden.json.
 
     The tables lie beside the graph because item numbers mean what this version of the model means by them.
 
     Args:
-        run: On the CPU; gives the model its name.
+        source: The run; gives the model its name.
         folder: An existing folder.
         settings: As for `write_bundle`.
         reporter: Receives progress.
@@ -56,11 +56,11 @@ def write_repository(run: Run, folder: Path, settings: dict[str, Any], reporter:
     Raises:
         GenRecError: An exported graph differs from torch, or Triton's variant from the bundle's graph.
     """
-    name = model_name(run.path)
+    name = model_name(source.path)
     bundle, version = folder / ".bundle", folder / name / _VERSION
     bundle.mkdir()
     version.mkdir(parents=True)
-    manifest = write_bundle(run, bundle, settings, reporter)
+    manifest = write_bundle(source, bundle, settings, reporter)
     model = onnx.load(bundle / RECOMMENDER_FILE, load_external_data=False)
     add_batch_dimensions(model)
     onnx.save(model, bundle / MODEL_FILE)  # beside the weights, where they are in a file of their own

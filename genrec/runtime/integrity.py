@@ -17,7 +17,10 @@ CHECKSUM = "checksum"
 _QUICK_BYTES = 16_000_000
 """Size of a file whose checksum is a matter of milliseconds."""
 
-_COUNTS = ("k", "beams", "depth", "max_length", "d_model", "opset", "user_count", "item_count")
+_COUNTS = ("k", "max_length", "d_model", "opset", "user_count", "item_count")
+_OF_SEARCH = ("beams", "depth")
+"""Counts too, but null where a model scores all items."""
+
 _SOURCES = ("dataset", "run")
 _DTYPES = {"tensor(int64)": "int64", "tensor(bool)": "bool", "tensor(float)": "float32"}
 
@@ -35,6 +38,8 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
     if target != BUNDLE:
         raise GenRecError(f"{bundle} was made for {target}, not for genrec; export the run without --target")
     faults = [f"{name} is {manifest.get(name)!r}" for name in _COUNTS if not _is_count(manifest.get(name))]
+    if any(manifest.get(name, 0) is not None for name in _OF_SEARCH):
+        faults += [f"{name} is {manifest.get(name)!r}" for name in _OF_SEARCH if not _is_count(manifest.get(name))]
     faults += _faults_of_files(manifest.get("files"), manifest.get("histories"))
     faults += [
         f"its {name} has no checksum" for name in ("dataset", "run") if not _has_checksum(manifest.get(name))

@@ -1,5 +1,6 @@
 """What happens beside the steps: progress is shown, checkpoints are asked for, training ends early."""
 
+import math
 import signal
 import threading
 import time
@@ -78,7 +79,7 @@ class Saving(TrainerCallback):
         if state.global_step % self.steps_per_epoch == 0:
             return control
         due = self.seconds is not None and time.monotonic() - self.saved >= self.seconds
-        wanted, leaving = self._agree(due, self.terminated, state.global_step)
+        wanted, leaving = agree(due, self.terminated, state.global_step)
         if leaving:
             self.terminated = True
         control.should_save = control.should_save or wanted or leaving
@@ -99,18 +100,6 @@ class Saving(TrainerCallback):
             raise TerminatedError("stopped by a second SIGTERM; the last checkpoint is kept")
         self.terminated = True
 
-    def _agree(self, due: bool, terminated: bool, step: int) -> tuple[bool, bool]:
-        """All processes must decide alike; rank 0's clock counts, and everybody's signal."""
-        if ranks.world_size() == 1:
-            return due, terminated
-        if step % _AGREE_STEPS:
-            return False, False
-        flags = torch.tensor([due and ranks.is_main(), terminated], dtype=torch.int32)
-        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-        flags = flags.to(device)
-        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
-        return bool(flags[0]), bool(flags[1])
-
 
 class StopEarly(TrainerCallback):
     """Ends training after so many validations without a better one.
@@ -123,5 +112,44 @@ class StopEarly(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Count the validations since the best."""
-        control.should_training_stop = epochs_since_best(state.log_history) >= self.patience
+        if epochs_since_best(state.log_history) >= self.patience:
+            control.should_training_stop = True
         return control
+
+
+class TimeLimit(TrainerCallback):
+    """Ends a phase when its time is over; what is learned by then is validated as an epoch is.
+
+    Args:
+        seconds: That the phase may take, validations included; infinity sets no limit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.started = seconds, time.monotonic()
+        self.before = 0.0
+        """Seconds that earlier starts took up to the checkpoint that this one goes on from."""
+        self.reached = False
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the phase has taken."""
+        return self.before + time.monotonic() - self.started
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Compare the clock."""
+        if math.isfinite(self.seconds) and agree(self.spent >= self.seconds, False, state.global_step)[0]:
+            self.reached = control.should_training_stop = True
+        return control
+
+
+def agree(due: bool, wanted: bool, step: int) -> tuple[bool, bool]:
+    """All processes must decide alike: by what is due on rank 0, and by what anybody wants."""
+    if ranks.world_size() == 1:
+        return due, wanted
+    if step % _AGREE_STEPS:
+        return False, False
+    flags = torch.tensor([due and ranks.is_main(), wanted], dtype=torch.int32)
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    flags = flags.to(device)
+    distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+    return bool(flags[0]), bool(flags[1])

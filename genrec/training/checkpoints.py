@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 
@@ -14,7 +14,7 @@ from genrec.errors import GenRecError
 from genrec.files import atomic_folder, remove
 
 STATE = "trainer_state.json"
-_EPOCH_LOSS = "epoch_loss.json"
+_STANDING = "epoch_loss.json"
 
 KEPT = 2
 """Checkpoints that are kept besides the best."""
@@ -84,16 +84,25 @@ def read_state(checkpoint: Path) -> dict[str, Any] | None:
         return None
 
 
-def save_epoch_loss(checkpoint: Path, total: float, steps: int) -> None:
-    """Note the sum of the epoch's losses so far."""
-    content = json.dumps({"total": total, "steps": steps})
-    (checkpoint / _EPOCH_LOSS).write_text(content, encoding="utf-8")
+class Standing(NamedTuple):
+    """What Trainer does not note in a checkpoint."""
+
+    total: float
+    """Sum of the epoch's losses so far."""
+    steps: int
+    """The epoch's steps so far."""
+    seconds: float = 0.0
+    """Time that the phase has taken."""
 
 
-def load_epoch_loss(checkpoint: Path) -> tuple[float, int]:
-    """What `save_epoch_loss` noted."""
-    content = json.loads((checkpoint / _EPOCH_LOSS).read_text(encoding="utf-8"))
-    return content["total"], content["steps"]
+def save_standing(checkpoint: Path, standing: Standing) -> None:
+    """Note how things stand."""
+    (checkpoint / _STANDING).write_text(json.dumps(standing._asdict()), encoding="utf-8")
+
+
+def load_standing(checkpoint: Path) -> Standing:
+    """What `save_standing` noted."""
+    return Standing(**json.loads((checkpoint / _STANDING).read_text(encoding="utf-8")))
 
 
 def check_space(folder: Path, parameters: int) -> None:

@@ -1,6 +1,7 @@
 """What each epoch came to: from Trainer's log to the lines of metrics.jsonl and to a sentence."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,20 @@ def epochs_of(phase: str, log: list[dict[str, Any]]) -> list[Epoch]:
     """Join the entries of Trainer's log history, which a resumed run keeps, into one per epoch."""
     epochs: dict[int, Epoch] = {}
     for entry in log:
-        number = round(entry["epoch"])
+        number = epoch_number(entry["epoch"])
         epoch = epochs.setdefault(number, {"phase": phase, "epoch": number})
         valid = {key.removeprefix(_EVAL): entry[key] for key in entry if key.startswith(_EVAL)}
         epoch |= {"valid": valid} if valid else {key: entry[key] for key in ("step", "loss") if key in entry}
     return list(epochs.values())
+
+
+def epoch_number(epochs: float) -> int:
+    """The number of the epoch under way or just over, from the epochs that Trainer counts.
+
+    >>> epoch_number(2.0), epoch_number(2.3)
+    (2, 3)
+    """
+    return math.ceil(epochs - 1e-6)
 
 
 def best_epoch(epochs: list[Epoch]) -> int:
@@ -42,6 +52,11 @@ def epochs_since_best(log: list[dict[str, Any]]) -> int:
     """
     values = [entry[_EVAL + BEST] for entry in log if _EVAL + BEST in entry]
     return len(values) - 1 - values.index(max(values)) if values else 0
+
+
+def was_validated(log: list[dict[str, Any]], step: int) -> bool:
+    """Whether Trainer's log history has a validation of a step."""
+    return any(entry["step"] == step and _EVAL + BEST in entry for entry in log)
 
 
 def write_history(path: Path, phase: str, epochs: list[Epoch]) -> None:

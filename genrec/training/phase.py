@@ -1,5 +1,6 @@
 """One phase of training, pretraining or finetuning: Hugging Face's Trainer over a maker of examples."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,17 +17,18 @@ from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
 from genrec.training.batches import LengthGroupedBatches, Places
-from genrec.training.callbacks import Progress, Saving, StopEarly
+from genrec.training.callbacks import Progress, Saving, StopEarly, TimeLimit
 from genrec.training.checkpoints import (
+    Standing,
     checkpoint_at,
     drop_old,
-    load_epoch_loss,
+    load_standing,
     read_state,
-    save_epoch_loss,
+    save_standing,
     staged,
 )
 from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
-from genrec.training.history import epochs_since_best
+from genrec.training.history import epoch_number, epochs_since_best, was_validated
 from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows
 from genrec.training.trainable import BatchMaker, Settings
@@ -54,6 +56,7 @@ class PhaseTrainer(Trainer):
         validate: Metrics of the model as it is; None trains without.
         task: Shows the steps.
         save_every: Seconds between checkpoints, besides those after each epoch.
+        seconds: That the phase may take.
         lanes: Computes halves of a batch side by side; None computes it whole.
     """
 
@@ -67,10 +70,13 @@ class PhaseTrainer(Trainer):
         validate: Validate | None,
         task: Task,
         save_every: float | None,
+        seconds: float = math.inf,
         lanes: Lanes | None = None,
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
-        callbacks = [self.progress, self.saving, *([StopEarly(config.patience)] if validate else [])]
+        self.limit = TimeLimit(seconds)
+        callbacks = [self.progress, self.saving, self.limit]
+        callbacks += [StopEarly(config.patience)] if validate else []
         places = Places(len(batches.lengths))
         super().__init__(
             model=model,
@@ -107,7 +113,7 @@ class PhaseTrainer(Trainer):
         """
         try:
             if checkpoint:
-                self.epoch_loss, self.epoch_steps = load_epoch_loss(checkpoint)
+                self.epoch_loss, self.epoch_steps, self.limit.before = load_standing(checkpoint)
                 if self._was_over(checkpoint):
                     return
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -119,11 +125,11 @@ class PhaseTrainer(Trainer):
     def _was_over(self, checkpoint: Path) -> bool:
         """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""
         state = read_state(checkpoint)
-        if (
-            self.validate is None
-            or state is None
-            or epochs_since_best(state["log_history"]) < self.config.patience
-        ):
+        if self.validate is None or state is None:
+            return False
+        log = state["log_history"]
+        self.limit.reached = self.limit.before >= self.limit.seconds and was_validated(log, state["global_step"])
+        if not self.limit.reached and epochs_since_best(log) < self.config.patience:
             return False
         self.state = self.state.load_from_json(str(checkpoint / "trainer_state.json"))
         self._load_best_model()
@@ -210,7 +216,7 @@ class PhaseTrainer(Trainer):
         self.validation_seconds += time.perf_counter() - started
         self.log(dict(metrics))
         if self.on_validation:
-            self.on_validation(round(self.state.epoch or 0), found)
+            self.on_validation(epoch_number(self.state.epoch or 0), found)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
@@ -229,7 +235,7 @@ class PhaseTrainer(Trainer):
             finally:
                 self.writing = self.folder
             if ranks.is_main():
-                save_epoch_loss(folder / final.name, loss, self.epoch_steps)
+                save_standing(folder / final.name, Standing(loss, self.epoch_steps, self.limit.spent))
         self.epoch_loss = loss
         if ranks.is_main():
             drop_old(self.folder, self.state.best_global_step)

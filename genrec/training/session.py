@@ -1,5 +1,6 @@
 """The training of one run: its phases one after the other, each continued where it stopped."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
 from genrec.training.guards import explain_memory
-from genrec.training.history import best_epoch, describe, epochs_of, write_history
+from genrec.training.history import best_epoch, describe, epoch_number, epochs_of, write_history
 from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
 from genrec.training.shares import choose_shares
@@ -61,7 +62,7 @@ class Session:
             if phase in done:
                 self.built.load_model(self._weights(phase))
             elif self._epochs(phase):
-                facts = self._train(phase)
+                facts = self._train(phase, self._seconds(phase, phases))
                 ranks.on_main(lambda: self._mark_done(phase, facts))  # noqa: B023 - called at once
         return self._finish(self._done())
 
@@ -81,6 +82,7 @@ class Session:
             "best": best,
             "seconds": seconds,
             "examples_per_second": sum(facts["examples"] for facts in done.values()) / max(training, 1e-9),
+            "out_of_time": [phase for phase, facts in done.items() if facts.get("out_of_time")],
             **shares,
         }
         ranks.on_main(lambda: self._write(result))
@@ -92,7 +94,7 @@ class Session:
         finish_run(self.folder, self.built.model, result=result, parameters=parameters)
         remove(self.folder / CHECKPOINTS)
 
-    def _train(self, phase: str) -> dict[str, Any]:
+    def _train(self, phase: str, limit: float) -> dict[str, Any]:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
         validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
@@ -104,21 +106,24 @@ class Session:
         checkpoint = ranks.on_main(lambda: checkpoint)
         with explain_memory(self.config), self.built.lanes(self.device) as lanes:
             if checkpoint is None:
-                self._tell_estimate(phase, batches, collator, lanes)
+                self._tell_estimate(phase, batches, collator, lanes, limit)
             started = time.perf_counter()
             with self.reporter.task(phase, batches.steps * epochs) as task:
                 model = self.built.model
                 trainer = PhaseTrainer(
-                    model, self.config, args, batches, collator, validate, task, self.save_every, lanes
+                    model, self.config, args, batches, collator, validate, task, self.save_every, limit, lanes
                 )
                 trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
                 trainer.run(checkpoint)
         seconds = time.perf_counter() - started
+        if trainer.limit.reached:
+            self.reporter.info(f"{phase} ended as its time was over, after {describe_time(trainer.limit.spent)}")
         return {
-            "epochs": round(trainer.state.epoch or 0),
+            "epochs": epoch_number(trainer.state.epoch or 0),
             "best_epoch": best_epoch(epochs_of(phase, trainer.state.log_history)),
-            "seconds": seconds,
+            "seconds": trainer.limit.before + seconds,
+            "out_of_time": trainer.limit.reached,
             "training_seconds": seconds - trainer.validation_seconds,
             "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
         }
@@ -148,7 +153,12 @@ class Session:
         self.config = self.config.model_copy(update={"batch_size": size})
 
     def _tell_estimate(
-        self, phase: str, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None
+        self,
+        phase: str,
+        batches: LengthGroupedBatches,
+        collator: BatchMaker,
+        lanes: Lanes | None,
+        limit: float,
     ) -> None:
         """Say what a phase will take; notice a disk that is too small."""
         rehearsal = self._rehearsal(batches, collator, lanes)
@@ -156,9 +166,10 @@ class Session:
         found = rehearsal.estimate()
         epochs, steps = self._epochs(phase), batches.steps
         up_to = "at most " if phase == FINETUNE else ""
+        stop = "" if math.isinf(limit) else f", stopped after {describe_time(max(0.0, limit))}"
         self.reporter.info(
             f"{phase}: {up_to}{epochs} epochs of {steps:,} steps, about "
-            f"{describe_time(found.seconds_per_step * steps * epochs)} without validation; "
+            f"{describe_time(found.seconds_per_step * steps * epochs)} without validation{stop}; "
             f"{found.memory / 1e9:.1f} GB of memory"
         )
         if found.memory > found.free:
@@ -166,6 +177,15 @@ class Session:
                 f"only {found.free / 1e9:.1f} GB of memory are there; should it not suffice, set "
                 "gradient_accumulation=2 or a lower batch_size"
             )
+
+    def _seconds(self, phase: str, phases: Sequence[str]) -> float:
+        """What a phase may take of the time that earlier ones left: its share of the steps still to come."""
+        if not self.config.minutes:
+            return math.inf
+        left = 60 * self.config.minutes - sum(facts["seconds"] for facts in self._done().values())
+        waiting = [later for later in phases[phases.index(phase) :] if self._epochs(later)]
+        steps = {later: self._batches(later)[0].steps * self._epochs(later) for later in waiting}
+        return left * steps[phase] / sum(steps.values())
 
     def _epochs(self, phase: str) -> int:
         return self.config.pretrain_epochs if phase == PRETRAIN else self.config.finetune_epochs

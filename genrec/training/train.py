@@ -19,6 +19,7 @@ from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
+from genrec.training.settings import make_settings
 from genrec.training.tracking import choose_trackers
 
 if TYPE_CHECKING:
@@ -117,10 +118,8 @@ def run_phases(
 
         pretrained = load_run(start)
         run_config = _inherit(given, pretrained, data)
-    elif given.get("model", GENREC) == GENREC:
-        run_config = make_config(given)
     else:
-        run_config = make_baseline_config(given)
+        run_config = make_settings(given)
     _check_epochs(run_config, phases)
 
     import torch

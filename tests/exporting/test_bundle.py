@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genrec.errors import GenRecError, OutputExistsError
-from genrec.exporting import content
+from genrec.exporting import sources
 from genrec.exporting.bundle import export
 from genrec.files import describe_files
 from genrec.indexing.scheme import own_scheme
@@ -180,7 +180,7 @@ def test_nothing_is_left_of_a_failed_export(trained, tmp_path, monkeypatch):
     def fail(*arguments):
         raise GenRecError("a graph differs")
 
-    monkeypatch.setattr(content, "export_split", fail)
+    monkeypatch.setattr(sources, "export_split", fail)
     with pytest.raises(GenRecError, match="differs"):
         export(trained.run, tmp_path / "bundle")
     assert not list(tmp_path.iterdir())

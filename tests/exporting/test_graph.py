@@ -37,7 +37,7 @@ class Case:
     def __init__(self, model, scheme, folder, k, beams, prior=None):
         folder.mkdir(parents=True)
         self.module = RecommenderModule(model, scheme, beams, k, prior).eval()
-        self.files = export_graph(self.module, folder, 18)
+        self.files = export_graph(self.module, k, folder, 18)
         self.path = folder / self.files[0]
         self.session = open_graph(self.path)
         self.oracle = Oracle(model, scheme, MAX_LENGTH)
@@ -323,7 +323,7 @@ def axes(value):
 
 @pytest.mark.parametrize("opset", [17, 20])
 def test_other_opsets(narrow, tmp_path, opset):
-    export_graph(narrow.module, tmp_path, opset)
+    export_graph(narrow.module, 20, tmp_path, opset)
     model = onnx.load(tmp_path / "recommender.onnx")
     assert model.opset_import[0].version == opset
     feed = {

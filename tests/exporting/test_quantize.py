@@ -48,7 +48,7 @@ def source(request, tmp_path_factory):
     run = load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, d_model=64, spread=2.0))
     module = RecommenderModule(run.model, run.scheme, ITEMS, ITEMS).eval()
     (folder / "fp32").mkdir()
-    export_graph(module, folder / "fp32", 18)
+    export_graph(module, ITEMS, folder / "fp32", 18)
     return folder / "fp32" / "recommender.onnx"
 
 

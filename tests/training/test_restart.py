@@ -96,15 +96,15 @@ def test_sigterm_leaves_a_checkpoint_and_says_so(dataset, whole, tmp_path):
 
 
 def test_a_full_disk_is_told_and_loses_nothing(dataset, whole_here, tmp_path, monkeypatch):
-    run, original, saved = tmp_path / "run", checkpoints.save_epoch_loss, []
+    run, original, saved = tmp_path / "run", checkpoints.save_standing, []
 
-    def full(checkpoint, total, count):
+    def full(checkpoint, standing):
         saved.append(checkpoint.name)
         if len(saved) == 4:
             raise OSError(28, "No space left on device")
-        original(checkpoint, total, count)
+        original(checkpoint, standing)
 
-    monkeypatch.setattr("genrec.training.phase.save_epoch_loss", full)
+    monkeypatch.setattr("genrec.training.phase.save_standing", full)
     with pytest.raises(GenRecError, match=r"No space left on device.*--resume"):
         train(dataset, run, settings=SETTINGS)
     assert steps(run) > 0

@@ -1,0 +1,1 @@
+"""`genrec compare`: trains what is missing, evaluates all, and puts them into one table."""

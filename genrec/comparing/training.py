@@ -1,0 +1,67 @@
+"""Training what a comparison lacks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from genrec.baselines.settings import BaselineConfig
+from genrec.comparing.plans import RunPlan
+from genrec.data.dataset import Dataset
+from genrec.errors import GenRecError
+from genrec.ids import FINISHED
+from genrec.progress import Reporter, describe_time
+
+
+class Missing(NamedTuple):
+    """A run that is not finished."""
+
+    plan: RunPlan
+    resume: bool
+    """Whether it is gone on with where it was begun, and not replaced."""
+
+
+def find_missing(plans: Sequence[RunPlan], data: Dataset, force: bool) -> list[Missing]:
+    """The runs that are not there, or half done; with `force` also those that are not what is wanted.
+
+    Raises:
+        GenRecError: A folder holds something else, and `force` is false.
+    """
+    missing = []
+    for plan in plans:
+        try:
+            status = plan.status(data)
+        except GenRecError:
+            if not force:
+                raise
+            missing.append(Missing(plan, resume=False))
+        else:
+            missing += [] if status == FINISHED else [Missing(plan, resume=True)]
+    return missing
+
+
+def what_they_lack(missing: Sequence[Missing], data: Dataset) -> dict[str, GenRecError]:
+    """The reference models that cannot be made for a dataset, each with what it says.
+
+    Making one takes a moment, so this is known before others are trained for hours.
+    """
+    lacking: dict[str, GenRecError] = {}
+    configs = {plan.model: plan.config for plan, _ in missing if isinstance(plan.config, BaselineConfig)}
+    for model, config in configs.items():
+        from genrec.training.baseline import BuiltBaseline
+
+        try:
+            BuiltBaseline(config, data)
+        except GenRecError as error:
+            lacking[model] = error
+    return lacking
+
+
+def train_missing(missing: Sequence[Missing], data: Dataset, device: str, reporter: Reporter) -> None:
+    """Train one run after the other."""
+    for number, (plan, resume) in enumerate(missing, 1):
+        from genrec.training.train import train
+
+        reporter.info(f"{plan.path.name}: training {number} of {len(missing)}")
+        plan.path.parent.mkdir(parents=True, exist_ok=True)
+        options = {"resume": resume, "force": not resume, "device": device, "reporter": reporter}
+        result = train(data.path, plan.path, settings=plan.given, **options)
+        reporter.info(f"{plan.path.name}: trained in {describe_time(result['seconds'])}")
