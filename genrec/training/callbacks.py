@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from genrec import ranks
 from genrec.errors import TerminatedError
 from genrec.progress import Task
+from genrec.training.heap import give_back
 from genrec.training.history import BEST, epochs_since_best
 
 _AGREE_STEPS = 8
@@ -110,6 +111,14 @@ class Saving(TrainerCallback):
         flags = flags.to(device)
         distributed.all_reduce(flags, distributed.ReduceOp.MAX)
         return bool(flags[0]), bool(flags[1])
+
+
+class GivingBack(TrainerCallback):
+    """Gives memory back before each epoch: the last one's steps and its validation needed other pieces."""
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Once an epoch costs little."""
+        give_back()
 
 
 class StopEarly(TrainerCallback):

@@ -16,7 +16,7 @@ from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
 from genrec.training.batches import Collator, LengthGroupedBatches, Places
-from genrec.training.callbacks import Progress, Saving, StopEarly
+from genrec.training.callbacks import GivingBack, Progress, Saving, StopEarly
 from genrec.training.checkpoints import (
     checkpoint_at,
     drop_old,
@@ -69,7 +69,7 @@ class PhaseTrainer(Trainer):
         lanes: Lanes | None = None,
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
-        callbacks = [self.progress, self.saving, *([StopEarly(config.patience)] if validate else [])]
+        callbacks = [self.progress, self.saving, GivingBack(), *([StopEarly(config.patience)] if validate else [])]
         places = Places(len(batches.lengths))
         super().__init__(
             model=model,

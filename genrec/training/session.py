@@ -22,6 +22,7 @@ from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
 from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.guards import explain_memory
+from genrec.training.heap import give_back
 from genrec.training.history import best_epoch, describe, epochs_of, write_history
 from genrec.training.lanes import Lanes, lanes_for
 from genrec.training.phase import PhaseTrainer
@@ -96,6 +97,7 @@ class Session:
 
     def _train(self, phase: str) -> dict[str, Any]:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
+        give_back()  # what the phase before has left
         validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
         rate, epochs = self._learning_rate(phase), self._epochs(phase)
