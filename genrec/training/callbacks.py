@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from genrec import ranks
 from genrec.errors import TerminatedError
 from genrec.progress import Task
+from genrec.training.heap import give_back
 from genrec.training.history import BEST, epochs_since_best
 
 _AGREE_STEPS = 8
@@ -99,6 +100,14 @@ class Saving(TrainerCallback):
         if self.terminated:
             raise TerminatedError("stopped by a second SIGTERM; the last checkpoint is kept")
         self.terminated = True
+
+
+class GivingBack(TrainerCallback):
+    """Gives memory back before each epoch: the last one's steps and its validation needed other pieces."""
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Once an epoch costs little."""
+        give_back()
 
 
 class StopEarly(TrainerCallback):

@@ -5,8 +5,6 @@ side keep the cores busy. Each half draws its dropout from a seed of its own, so
 Where the examples of a half differ much in length, it is cut into pieces that each have little padding.
 """
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from genrec import ranks
 from genrec.config import TrainConfig
 from genrec.model.inputs import EncoderInputs
 from genrec.model.learning import seeded
+from genrec.training.heap import share_one_heap
 
 LANES = 2
 """Two gradients have the same sum in either order, three have not."""
@@ -31,19 +30,10 @@ _LEAST_ROWS = 16
 _LEAST_SAVED = 128
 """Positions of padding that another piece must save; its operations cost about half as much to start."""
 
-MOST_POSITIONS = 4096
-"""Of a piece, which bounds the memory that long examples need."""
-
-_M_ARENA_MAX = -8
-"""Of glibc's malloc.h."""
+MOST_POSITIONS = 2048
+"""Of a piece, which bounds the memory that long examples need; each piece more sums up all gradients once more."""
 
 Inputs = dict[str, Tensor]
-
-
-def _share_one_heap() -> None:
-    """Let threads allocate from one heap: with one each, glibc keeps twice as much memory."""
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        library.mallopt(_M_ARENA_MAX, 1)
 
 
 class Lanes:
@@ -56,7 +46,7 @@ class Lanes:
     def __init__(self, threads: int) -> None:
         self.count = min(LANES, threads)
         self.threads, self.each = threads, threads // self.count
-        _share_one_heap()
+        share_one_heap()
         self.pool = ThreadPoolExecutor(self.count, "lane", lambda: torch.set_num_threads(self.each))
 
     @staticmethod

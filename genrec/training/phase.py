@@ -17,7 +17,7 @@ from genrec.errors import GenRecError
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.progress import Task
 from genrec.training.batches import LengthGroupedBatches, Places
-from genrec.training.callbacks import Progress, Saving, StopEarly, TimeLimit
+from genrec.training.callbacks import GivingBack, Progress, Saving, StopEarly, TimeLimit
 from genrec.training.checkpoints import (
     Standing,
     checkpoint_at,
@@ -75,7 +75,7 @@ class PhaseTrainer(Trainer):
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
         self.limit = TimeLimit(seconds)
-        callbacks = [self.progress, self.saving, self.limit]
+        callbacks = [self.progress, self.saving, self.limit, GivingBack()]
         callbacks += [StopEarly(config.patience)] if validate else []
         places = Places(len(batches.lengths))
         super().__init__(

@@ -1,6 +1,7 @@
 """A run that is killed, stopped, or runs out of disk continues to the weights it would have had."""
 
 import json
+import multiprocessing
 import random
 import shutil
 import signal
@@ -58,20 +59,32 @@ def history(run):
     return [{key: line[key] for key in line if key != "seconds"} for line in lines]
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_weights(dataset, whole, tmp_path):
-    run, rng, kills = tmp_path / "run", random.Random(5), 0
-    while kills < 4:
-        before = steps(run)
-        process = subprocess.Popen(command(dataset, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and steps(run) <= before:
-            time.sleep(0.01)
-        time.sleep(rng.random() * 0.3)
-        if process.poll() is not None:
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert kills >= 2, "the run ended before it could be killed"
+def go_on(dataset, run):
+    """Continue a run, with a checkpoint after each step."""
+    train(dataset, run, settings=SETTINGS, resume=True, save_every=0.0)
+
+
+@pytest.fixture(scope="module")
+def starter():
+    """Starts processes that have imported already what training needs, which takes longer than this training."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["genrec.training.session", __name__])
+    return context
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(dataset, whole, tmp_path, starter):
+    """After a random number of steps, and somewhere in a step, a checkpoint, a validation or a phase's end."""
+    run, rng = tmp_path / "run", random.Random(5)
+    for _ in range(10):
+        goal = steps(run) + rng.randint(1, 25)
+        process = starter.Process(target=go_on, args=(dataset, run))
+        process.start()
+        while process.is_alive() and steps(run) < goal:
+            time.sleep(0.002)
+        time.sleep(rng.random() * 0.05)
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "the run ended before it was killed"
     subprocess.run(command(dataset, run), check=True, capture_output=True)
     assert_equal_weights(whole, run)
     assert history(run) == history(whole)
