@@ -114,6 +114,43 @@ class Prefixes:
         return {"items": items, "labels": labels}
 
 
+class Windows:
+    """Each item of a user's training part but the first, and those after it, are predicted from those before it.
+
+    Args:
+        train: Training part of all sequences.
+        max_length: Most items that an example shows; the newest are kept.
+        ahead: Most items that an example teaches: the next ones.
+    """
+
+    def __init__(self, train: Sequences, max_length: int, ahead: int) -> None:
+        self.prefixes = Prefixes(train, max_length)
+        self.owners = self.prefixes.owners
+        self.ends = np.minimum(self.prefixes.places + ahead, train.offsets[1:][self.owners])
+
+    def __len__(self) -> int:
+        return len(self.prefixes)
+
+    def lengths(self) -> Ints:
+        """Items that each example shows."""
+        return self.prefixes.lengths()
+
+    @property
+    def targets_each(self) -> float:
+        """Fewer at a sequence's end."""
+        return float((self.ends - self.prefixes.places).sum()) / max(1, len(self))
+
+    def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
+        """The same in every epoch: "items" [batch, n], oldest first, zeros on the right; "users" [batch]; "labels"
+        [batch, ahead], the next first."""
+        train, firsts, places = self.prefixes.train, self.prefixes.firsts, self.prefixes.places[examples]
+        return {
+            "items": windows(train.items, firsts[examples], places),
+            "labels": windows(train.items, places, self.ends[examples]),
+            "users": self.owners[examples] + 1,
+        }
+
+
 @dataclass(frozen=True)
 class ItemCollator:
     """Turns (epoch, example) pairs of `genrec.training.batches` into a model's tensors."""
