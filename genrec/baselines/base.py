@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genrec.baselines.examples import ItemExamples
+from genrec.baselines.losses import unseen_bias
 from genrec.baselines.settings import CONFIGS, BaselineConfig
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
@@ -94,6 +95,10 @@ class ItemModel(nn.Module, ABC, Generic[S]):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.known.device
+
+    def unseen_bias(self) -> Tensor:
+        """float [items + 1]: -inf for padding and for items that the training part does not show, else 0."""
+        return unseen_bias(self.known)
 
     @classmethod
     def of(cls, settings: S, data: Dataset) -> Self:

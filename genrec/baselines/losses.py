@@ -29,8 +29,7 @@ def ranking_loss(
         own: int64 [n, m], items that are never drawn against the target; zeros are padding.
     """
     if settings.loss == "ce":
-        bias = torch.zeros_like(known, dtype=torch.float32).masked_fill_(~known, -torch.inf)
-        return full_cross_entropy(states, table, bias, targets)
+        return full_cross_entropy(states, table, unseen_bias(known), targets)
     candidates = known.nonzero().flatten()
     size = (len(targets), settings.negatives)
     drawn = candidates[torch.randint(len(candidates), size, device=known.device)]
@@ -38,6 +37,11 @@ def ranking_loss(
     positive = torch.einsum("td,td->t", states, table[targets])
     negative = torch.einsum("td,tnd->tn", states, table[drawn])
     return sampled_loss(settings.loss, positive, negative, wrong)
+
+
+def unseen_bias(known: Tensor) -> Tensor:
+    """float [items + 1]: -inf for the items that bool `known` leaves out, else 0."""
+    return torch.zeros_like(known, dtype=torch.float32).masked_fill_(~known, -torch.inf)
 
 
 def with_bias(states: Tensor, table: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,22 +16,26 @@ Where we differ from the paper:
 * A training part longer than `max_length` is learned whole, in pieces.
 """
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from genrec.baselines.base import ItemModel, newest_state
 from genrec.baselines.examples import ItemExamples, NextItems, Prefixes
 from genrec.baselines.losses import ranking_loss
-from genrec.baselines.settings import SASRecConfig
+from genrec.baselines.settings.attention import CausalConfig
 from genrec.baselines.transformer import Encoder, initialise
 from genrec.data.tables import Sequences
 from genrec.model.modeling import IGNORED
 
+C = TypeVar("C", bound=CausalConfig)
 
-class SASRec(ItemModel[SASRecConfig]):
+
+class SASRec(ItemModel[C]):
     """The paper's model, with shared item embeddings."""
 
-    def __init__(self, settings: SASRecConfig, user_count: int, item_count: int) -> None:
+    def __init__(self, settings: C, user_count: int, item_count: int) -> None:
         super().__init__(settings, user_count, item_count)
         self.items = nn.Embedding(item_count + 1, settings.d_model, padding_idx=0)
         self.encoder = Encoder(settings, settings.max_length)

@@ -15,21 +15,43 @@ MODELS = [name for name in CONFIGS if name != GENREC]
 USERS, ITEMS = 4, 12
 TRANSFORMER = {"heads": 2, "ffn_dim": 16}
 SMALL: dict[str, dict[str, Any]] = {
+    "bert4rec": TRANSFORMER,
     "caser": {"horizontal": 3, "vertical": 2},
+    "fdsa": TRANSFORMER,
     "gru4rec": {"hidden": 10},
     "hgn": {},
+    "s3rec": {**TRANSFORMER, "pretrain_epochs": 1},
     "sasrec": TRANSFORMER,
 }
 """What makes each model small."""
-SIZES: dict[str, dict[str, int]] = {}
-"""What else each model must be told."""
+READ_ATTRIBUTES = {"fdsa", "s3rec"}
 
 
-def make_model(name: str, items: int = ITEMS, users: int = USERS, **settings: Any) -> ItemModel[Any]:
-    """A model on its own, with the weights that it begins with."""
+def make_model(
+    name: str,
+    items: int = ITEMS,
+    users: int = USERS,
+    attributes: list[list[int]] | None = None,
+    **settings: Any,
+) -> ItemModel[Any]:
+    """A model on its own, with the weights that it begins with.
+
+    Args:
+        name: The model's.
+        items: I.
+        users: U.
+        attributes: Those of each item, from 1, of two each; by default few, and none for every fifth item.
+        settings: Not those of SMALL.
+    """
     torch.manual_seed(3)
-    given = {"model": name, "d_model": 8, "max_length": 5, **SMALL[name], **settings}
-    return model_class(name)(make_baseline_config(given), users, items, **SIZES.get(name, {}))
+    config = make_baseline_config({"model": name, "d_model": 8, "max_length": 5, **SMALL[name], **settings})
+    if name not in READ_ATTRIBUTES:
+        return model_class(name)(config, users, items)
+    each = attributes or [[n % 3 + 1, 4] if n % 2 else [n % 3 + 1, 0] if n % 5 else [0, 0] for n in range(items)]
+    table = torch.tensor([[0, 0], *each])
+    model = model_class(name)(config, users, items, attributes=int(table.max()), attributes_each=2)
+    model.item_attributes.copy_(table)
+    return model
 
 
 def random_model(name: str, **settings: Any) -> ItemModel[Any]:
@@ -37,7 +59,9 @@ def random_model(name: str, **settings: Any) -> ItemModel[Any]:
     model = make_model(name, **settings)
     for weight in model.parameters():
         torch.nn.init.normal_(weight)
-    model.items.weight.data[0] = 0
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding) and module.padding_idx is not None:
+            module.weight.data[module.padding_idx] = 0
     return model.eval()
 
 

@@ -77,28 +77,43 @@ def attribute():
 
 
 GRAMMARS = {"last": last, "last two": last_two, "set": a_set, "attribute": attribute}
+ALL = set(GRAMMARS)
 LEARNS = {
+    "bert4rec": {"last", "last two", "set"},
     "caser": {"last", "last two", "set"},
+    "fdsa": ALL,
     "gru4rec": {"last", "last two", "set"},
     "hgn": {"last", "set"},
+    "s3rec": ALL,
     "sasrec": {"last", "last two", "set"},
 }
 """What each model learns; it cannot learn the other grammars."""
+TRANSFORMER = {"heads": 2, "ffn_dim": 64, "max_length": 4}
 QUICK = {
+    "bert4rec": {**TRANSFORMER, "mask_share": 0.2, "newest_share": 0.5, "prefixes": "all"},
     "caser": {"horizontal": 8, "vertical": 4, "max_length": 3, "user_dropout": 1},
+    "fdsa": TRANSFORMER,
     "gru4rec": {"hidden": 32},
     "hgn": {"max_length": 3, "user_dropout": 1},
-    "sasrec": {"heads": 2, "ffn_dim": 64, "max_length": 4, "targets": "every"},
+    "s3rec": TRANSFORMER,
+    "sasrec": TRANSFORMER,
 }
-STEPS = {"last": 150, "last two": 400, "set": 300, "attribute": 200}
-RATE = {"sasrec": 0.003}
+STEPS = {"last": 150, "last two": 350, "set": 500, "attribute": 200}
+RATE = dict.fromkeys(["bert4rec", "fdsa", "s3rec", "sasrec"], 0.003)
 """Of the models that do not learn at 0.01."""
+
+
+PRETRAINING = 150
+"""Steps of the model that is pretrained."""
 
 
 def taught(name, grammar, steps, **settings):
     given = {"d_model": 32, "dropout": 0.0, **QUICK[name], **settings}
-    model = make_model(name, items=grammar.items, users=len(grammar.rows), **given)
+    attributes = [[number, 0] for number in grammar.attributes]
+    model = make_model(name, grammar.items, len(grammar.rows), attributes, **given)
     model.known[1:] = True
+    if name == "s3rec":
+        learn(model, grammar.rows, PRETRAINING, RATE[name], "pretrain")
     learn(model, grammar.rows, steps, rate=RATE.get(name, 0.01))
     return model
 

@@ -6,7 +6,8 @@ import torch
 import genrec
 from genrec.baselines.base import load_item_model
 from genrec.training.session import Session
-from tests.baselines.helpers import ITEMS, MODELS, SIZES, SMALL, USERS, batch_of, random_model, score
+from tests.baselines.helpers import ITEMS, MODELS, SMALL, USERS, batch_of, random_model, score
+from tests.baselines.test_grammars import LEARNS
 from tests.helpers import make_dataset
 from tests.training.helpers import assert_equal_weights
 
@@ -122,5 +123,5 @@ def test_a_stopped_run_ends_with_the_weights_of_an_unbroken_one(name, dataset, t
 
 def test_the_table_is_whole():
     assert set(SMALL) == set(MODELS)
-    assert set(SIZES) <= set(MODELS)
+    assert set(LEARNS) == set(MODELS)
     assert USERS > 2

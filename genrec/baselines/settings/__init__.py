@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
-from genrec.baselines.settings.attention import SASRecConfig
+from genrec.baselines.settings.attention import BERT4RecConfig, FDSAConfig, S3RecConfig, SASRecConfig
 from genrec.baselines.settings.base import BaselineConfig
 from genrec.baselines.settings.recurrent import GRU4RecConfig
 from genrec.baselines.settings.windowed import CaserConfig, HGNConfig
@@ -16,19 +16,25 @@ from genrec.config import GENREC, TrainConfig, TrainerConfig, check_config
 
 __all__ = [
     "CONFIGS",
+    "BERT4RecConfig",
     "BaselineConfig",
     "CaserConfig",
+    "FDSAConfig",
     "GRU4RecConfig",
     "HGNConfig",
+    "S3RecConfig",
     "SASRecConfig",
     "make_baseline_config",
 ]
 
 CONFIGS: Final[Mapping[str, type[TrainerConfig]]] = {
     GENREC: TrainConfig,
+    "bert4rec": BERT4RecConfig,
     "caser": CaserConfig,
+    "fdsa": FDSAConfig,
     "gru4rec": GRU4RecConfig,
     "hgn": HGNConfig,
+    "s3rec": S3RecConfig,
     "sasrec": SASRecConfig,
 }
 """Every model that can be trained, and its settings."""
