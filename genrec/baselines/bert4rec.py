@@ -8,7 +8,7 @@ Where we differ from the paper:
 * Positions are counted from the newest item, and examples are drawn anew in each epoch, not ten times beforehand.
 * `newest_share` of the examples hide their newest item alone, and with `prefixes=all` every prefix is an example.
   The paper adds examples that hide the last item too, but does not say how many.
-* Attention weights are dropped too, and the embeddings are normalised, as in BERT's code.
+* Attention weights are dropped too, and embeddings and outputs are normalised, as in BERT's code.
 * A training part longer than the model reads is learned in pieces.
 """
 
@@ -34,6 +34,7 @@ class BERT4Rec(ItemModel[BERT4RecConfig]):
         self.hidden = nn.Embedding(1, settings.d_model)
         self.encoder = Encoder(settings, settings.max_length + 1)
         self.output = nn.Linear(settings.d_model, settings.d_model)
+        self.output_norm = nn.LayerNorm(settings.d_model)
         self.bias = nn.Parameter(torch.zeros(item_count + 1))
         self.apply(initialise)
 
@@ -52,7 +53,7 @@ class BERT4Rec(ItemModel[BERT4RecConfig]):
             count: int64 [batch, 1], places that are no padding.
         """
         embedded = torch.where(hidden.unsqueeze(2), self.hidden.weight[0], self.items(items))
-        return functional.gelu(self.output(self.encoder(embedded, count, causal=False)))
+        return self.output_norm(functional.gelu(self.output(self.encoder(embedded, count, causal=False))))
 
     def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
         """Equation 8, summed.

@@ -17,8 +17,6 @@ Where we differ from the paper:
 * Pretraining takes far fewer epochs than the authors' hundred, and attributes that only one item has are left out.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -30,7 +28,6 @@ from genrec.baselines.examples import Cloze, Ints, ItemExamples
 from genrec.baselines.losses import ranking_loss
 from genrec.baselines.sasrec import SASRec
 from genrec.baselines.settings import S3RecConfig
-from genrec.baselines.transformer import initialise
 from genrec.data.tables import Sequences
 from genrec.data.windows import windows
 from genrec.ids import PRETRAIN
@@ -69,15 +66,9 @@ class Objectives(nn.Module):
         self.hidden = nn.Embedding(1, width)
         self.attributes = nn.Embedding(attributes + 1, width)
         self.aap, self.mip, self.map, self.sp = (nn.Linear(width, width, bias=False) for _ in range(4))
-
-
-class Pretraining(NamedTuple):
-    """The mean loss of each objective."""
-
-    aap: Tensor
-    mip: Tensor
-    map: Tensor
-    sp: Tensor
+        nn.init.normal_(self.hidden.weight, std=0.02)
+        # A product of three small factors would hardly learn.
+        nn.init.normal_(self.attributes.weight, std=width**-0.5)
 
 
 class S3Rec(SASRec[S3RecConfig], AttributeModel):
@@ -89,7 +80,6 @@ class S3Rec(SASRec[S3RecConfig], AttributeModel):
         super().__init__(settings, user_count, item_count)
         self.expect_attributes(attributes, attributes_each)
         self.objectives = Objectives(settings.d_model, attributes)
-        self.apply(initialise)
 
     def examples(self, phase: str, train: Sequences) -> ItemExamples:
         """Hidden items and segments, then next items; what only pretraining needs learns in it alone."""
@@ -109,30 +99,49 @@ class S3Rec(SASRec[S3RecConfig], AttributeModel):
         """
         if not others:
             return super().loss(labels, items)
-        found, weights = self.pretraining(labels, items, **others), self.settings
-        total = weights.aap * found.aap + weights.mip * found.mip + weights.map * found.map + weights.sp * found.sp
+        weights = self.settings
+        losses = (
+            (weights.aap, lambda: self.aap(items)),
+            (weights.mip, lambda: self.mip(labels, items)),
+            (weights.map, lambda: self.map(labels, items)),
+            (weights.sp, lambda: self.sp(items, **others)),
+        )
+        total = sum(weight * loss() for weight, loss in losses if weight)
         return total * (labels != IGNORED).sum()
 
-    def pretraining(self, labels: Tensor, items: Tensor, segment: Tensor, stranger: Tensor) -> Pretraining:
-        """The losses of pretraining; arguments as of `loss`."""
-        parts, real = self.objectives, items != 0
-        count = real.sum(1, keepdim=True)
-        masked = labels != IGNORED
-        targets = labels[masked]
-        states = self._both_ways(items, masked, count)[masked]  # [targets, d_model]
-        own = torch.cat([items, torch.where(masked, labels, 0)], 1)[masked.nonzero()[:, 0]]
-        mip = ranking_loss(self.settings, parts.mip(states), self.items.weight, self.known, targets, own)
-        shown = items[real].unique()
-        aap = self._attribute_loss(parts.aap(self.items(shown)), shown)
-        map_loss = self._attribute_loss(parts.map(states), targets)
-        inside = segment != 0
-        context = newest_state(self._both_ways(items, inside, count), items)
-        right = newest_state(self._both_ways(items, ~inside, count), items)
-        wrong = newest_state(self._both_ways(stranger, ~inside, count), items)
-        lead = (parts.sp(context) * (right - wrong)).sum(1)
-        return Pretraining(aap, mip / max(1, len(targets)), map_loss, -functional.logsigmoid(lead).mean())
+    def aap(self, items: Tensor) -> Tensor:
+        """Attributes of the items that are shown, by their embeddings; the mean over these items."""
+        shown = items[items != 0].unique()
+        return self._attribute_loss(self.objectives.aap(self.items(shown)), shown)
 
-    def _both_ways(self, items: Tensor, hidden: Tensor, count: Tensor) -> Tensor:
+    def mip(self, labels: Tensor, items: Tensor) -> Tensor:
+        """Hidden items by their states; their mean. Arguments as of `loss`."""
+        masked = labels != IGNORED
+        own = torch.cat([items, torch.where(masked, labels, 0)], 1)[masked.nonzero()[:, 0]]
+        states, table = self.objectives.mip(self._hidden_states(labels, items)), self.items.weight
+        loss = ranking_loss(self.settings, states, table, self.known, labels[masked], own)
+        return loss / max(1, len(states))
+
+    def map(self, labels: Tensor, items: Tensor) -> Tensor:
+        """Attributes of hidden items by their states; the mean over these items. Arguments as of `loss`."""
+        states = self.objectives.map(self._hidden_states(labels, items))
+        return self._attribute_loss(states, labels[labels != IGNORED])
+
+    def sp(self, items: Tensor, segment: Tensor, stranger: Tensor) -> Tensor:
+        """A sequence's own segment against a stranger's, by the rest of it; the mean over sequences."""
+        inside = segment != 0
+        context = newest_state(self._both_ways(items, inside), items)
+        right = newest_state(self._both_ways(items, ~inside), items)
+        wrong = newest_state(self._both_ways(torch.where(inside, stranger, items), ~inside), items)
+        return -functional.logsigmoid((self.objectives.sp(context) * (right - wrong)).sum(1)).mean()
+
+    def _hidden_states(self, labels: Tensor, items: Tensor) -> Tensor:
+        masked = labels != IGNORED
+        return self._both_ways(items, masked)[masked]
+
+    def _both_ways(self, items: Tensor, hidden: Tensor) -> Tensor:
+        """States [batch, n, d_model] of items (int64 [batch, n]) that are seen but where bool `hidden` says."""
+        count = (items != 0).sum(1, keepdim=True)
         embedded = torch.where(hidden.unsqueeze(2), self.objectives.hidden.weight[0], self.items(items))
         return self.encoder(embedded, count, causal=False)
 
