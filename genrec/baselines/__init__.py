@@ -4,7 +4,7 @@ To add one, NAME:
 
 * genrec/baselines/NAME.py: a subclass of `genrec.baselines.base.ItemModel` that says what its examples are, what
   their loss is and how it scores, and `MODEL = ItsClass` at the end;
-* genrec/baselines/settings.py: its settings, and a line in `CONFIGS`;
+* genrec/baselines/settings/: its settings, and a line in `CONFIGS`;
 * genrec/baselines/defaults.toml: a section with its defaults and the source of each.
 
 Everything else is shared: `genrec train --model NAME` with checkpoints, resuming, seeds, progress and early

@@ -7,15 +7,19 @@ import json
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from genrec.baselines.examples import ItemExamples
+from genrec.baselines.losses import unseen_bias
 from genrec.baselines.settings import CONFIGS, BaselineConfig
+from genrec.data.dataset import Dataset
+from genrec.data.split import train_part
 from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from genrec.files import read_json
@@ -46,6 +50,8 @@ class ItemModel(nn.Module, ABC, Generic[S]):
 
     known: Tensor
     """bool [items + 1]: items that the training part shows; the others keep out of the loss."""
+    items: nn.Embedding
+    """Rows [items + 1] that the items of a history are looked up in; row 0 is padding and stays zero."""
 
     def __init__(self, settings: S, user_count: int, item_count: int) -> None:
         super().__init__()
@@ -95,13 +101,46 @@ class ItemModel(nn.Module, ABC, Generic[S]):
 
     def unseen_bias(self) -> Tensor:
         """float [items + 1]: -inf for padding and for items that the training part does not show, else 0."""
-        return torch.zeros_like(self.known, dtype=torch.float32).masked_fill_(~self.known, -torch.inf)
+        return unseen_bias(self.known)
+
+    @classmethod
+    def of(cls, settings: S, data: Dataset) -> Self:
+        """A new model for a dataset. A model that reads more than interactions extends this."""
+        model = cls(settings, data.user_count, data.item_count)
+        model.observe(train_part(data.sequences))
+        return model
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What else than settings and counts `__init__` must know, by name."""
+        return {}
 
     @torch.no_grad()
     def observe(self, train: Sequences) -> None:
-        """Note which items the training part shows. A model that learns more from the data extends this."""
+        """Note which items the training part shows; the rows of the others, which nothing teaches, say nothing.
+
+        A model that learns more from the data extends this.
+        """
         self.known.zero_()
         self.known[torch.from_numpy(train.items).long()] = True
+        self.items.weight.mul_(self.known.unsqueeze(1))
+
+    def rank(self, states: Tensor, table: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The score of each item under each state: float [batch, items + 1].
+
+        An item that the training part does not show scores as much as the average of the others: its row was never
+        learned.
+
+        Args:
+            states: float [batch, width].
+            table: float [items + 1, width].
+            bias: float [items + 1].
+        """
+        bias = torch.zeros_like(table[:, 0]) if bias is None else bias
+        scores = functional.linear(states, table, bias)
+        share = self.known.to(scores.dtype)
+        average = functional.linear(scores, (share / share.sum()).unsqueeze(0))  # [batch, 1]
+        return torch.where(self.known, scores, average)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write config.json and model.safetensors."""
@@ -110,11 +149,23 @@ class ItemModel(nn.Module, ABC, Generic[S]):
         content = {
             "user_count": self.user_count,
             "item_count": self.item_count,
+            "sizes": self.sizes,
             "settings": self.settings.model_dump(),
         }
         (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+
+
+def newest_state(states: Tensor, items: Tensor) -> Tensor:
+    """The state at each row's newest item: float [batch, width]; of an empty row, that at its first place.
+
+    Args:
+        states: float [batch, n, width].
+        items: int64 [batch, n], zeros on the right.
+    """
+    last = ((items != 0).sum(1) - 1).clamp(min=0)
+    return states[torch.arange(items.shape[0], device=items.device), last]
 
 
 def model_class(name: str) -> type[ItemModel[Any]]:
@@ -132,7 +183,8 @@ def load_item_model(folder: Path) -> ItemModel[Any]:
     try:
         name = content["settings"]["model"]
         settings = CONFIGS[name](**content["settings"])
-        model = model_class(name)(settings, content["user_count"], content["item_count"])
+        sizes = content.get("sizes", {})
+        model = model_class(name)(settings, content["user_count"], content["item_count"], **sizes)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise GenRecError(

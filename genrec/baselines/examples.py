@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genrec.data.draws import uniform
 from genrec.data.tables import Sequences
 from genrec.data.windows import windows
 from genrec.model.modeling import IGNORED
@@ -112,6 +113,92 @@ class Prefixes:
         newest = self.places[examples] - self.firsts[examples] - 1
         labels[np.arange(len(items)), newest] = self.train.items[self.places[examples]]
         return {"items": items, "labels": labels}
+
+
+class Windows:
+    """Each item of a user's training part but the first, and those after it, are predicted from those before it.
+
+    Args:
+        train: Training part of all sequences.
+        max_length: Most items that an example shows; the newest are kept.
+        ahead: Most items that an example teaches: the next ones.
+    """
+
+    def __init__(self, train: Sequences, max_length: int, ahead: int) -> None:
+        self.prefixes = Prefixes(train, max_length)
+        self.owners = self.prefixes.owners
+        self.ends = np.minimum(self.prefixes.places + ahead, train.offsets[1:][self.owners])
+
+    def __len__(self) -> int:
+        return len(self.prefixes)
+
+    def lengths(self) -> Ints:
+        """Items that each example shows."""
+        return self.prefixes.lengths()
+
+    @property
+    def targets_each(self) -> float:
+        """Fewer at a sequence's end."""
+        return float((self.ends - self.prefixes.places).sum()) / max(1, len(self))
+
+    def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
+        """The same in every epoch: "items" [batch, n], oldest first, zeros on the right; "users" [batch]; "labels"
+        [batch, ahead], the next first."""
+        train, firsts, places = self.prefixes.train, self.prefixes.firsts, self.prefixes.places[examples]
+        return {
+            "items": windows(train.items, firsts[examples], places),
+            "labels": windows(train.items, places, self.ends[examples]),
+            "users": self.owners[examples] + 1,
+        }
+
+
+class Cloze:
+    """Hidden items of a user's training part are predicted from all others.
+
+    Args:
+        train: Training part of all sequences.
+        max_length: Most items that an example shows or hides; a part that is longer gives several examples.
+        share: Of the items that are hidden, at random; the newest if it would be none.
+        newest: Share of examples that hide their newest item alone, as every prediction does.
+        seed: The run's.
+        prefixes: Whether every prefix is an example; otherwise only the whole part.
+    """
+
+    def __init__(
+        self, train: Sequences, max_length: int, share: float, newest: float, seed: int, prefixes: bool
+    ) -> None:
+        self.train, self.share, self.newest, self.seed = train, share, newest, seed
+        self.places = 2 * max_length + 1
+        found = Prefixes(train, max_length - 1) if prefixes else NextItems(train, max_length - 1)
+        self.owners, self.firsts = found.owners, found.firsts
+        self.ends = found.places + 1 if isinstance(found, Prefixes) else found.ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def lengths(self) -> Ints:
+        """Items that each example shows or hides."""
+        return self.ends - self.firsts
+
+    @property
+    def targets_each(self) -> float:
+        """About as many as are hidden at random."""
+        return 1 + (1 - self.newest) * self.share * (float(self.lengths().mean()) - 1) if len(self) else 0.0
+
+    def arrays(self, examples: Ints, epoch: int) -> dict[str, Ints]:
+        """Whole "items", which a model hides where "labels" has them: both [batch, n], zeros on the right."""
+        items = windows(self.train.items, self.firsts[examples], self.ends[examples])
+        place = np.arange(items.shape[1])
+        newest = place == self.lengths()[examples][:, None] - 1
+        hidden = self.drawn(examples, epoch, place) < self.share
+        hidden &= self.drawn(examples, epoch, np.array([-1])) >= self.newest
+        hidden &= items > 0
+        hidden |= newest & ~hidden.any(1, keepdims=True)
+        return {"items": items, "labels": np.where(hidden, items, 0)}
+
+    def drawn(self, examples: Ints, epoch: int, places: Ints) -> NDArray[np.float64]:
+        """Numbers in [0, 1) for places of examples, [batch, places]; places below 0 are an example's own."""
+        return uniform(self.seed, epoch, examples[:, None] * self.places + places % self.places)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Losses over the whole catalogue."""
+"""The loss over the whole catalogue, in little memory."""
 
 from typing import Any
 

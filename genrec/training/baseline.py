@@ -10,7 +10,6 @@ from genrec.baselines.examples import ItemCollator
 from genrec.baselines.scorer import ItemScorer
 from genrec.baselines.settings import BaselineConfig
 from genrec.data.dataset import Dataset, Sequences
-from genrec.data.split import train_part
 from genrec.model.checkpoint import quiet_libraries
 
 
@@ -23,8 +22,7 @@ class BuiltBaseline:
         quiet_libraries()
         torch.manual_seed(config.seed)
         self.config = config
-        self.model = model_class(config.model)(config, data.user_count, data.item_count)
-        self.model.observe(train_part(data.sequences))
+        self.model = model_class(config.model).of(config, data)
 
     def collator(self, phase: str, train: Sequences) -> ItemCollator:
         """Maker of a phase's batches, of the examples that the model names."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from genrec.data.draws import uniform
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import IGNORED
@@ -130,7 +131,7 @@ class Collator:
 
     def shown(self, users: Ints, numbers: Ints, epoch: int) -> Ints:
         """Users as the model sees them: some as unknown."""
-        return np.where(_uniform(self.seed, epoch, numbers) < self.unknown_share, 0, users)
+        return np.where(uniform(self.seed, epoch, numbers) < self.unknown_share, 0, users)
 
     def gather(self, items: Ints, users: Ints, targets: Ints) -> dict[str, Tensor]:
         """The model's inputs and labels.
@@ -170,14 +171,3 @@ def _read(places: list[Place]) -> tuple[int, Ints, NDArray[np.bool_]]:
     drawn = np.array([example for _, example in places], dtype=np.int64)
     filler = drawn < 0
     return places[0][0], np.where(filler, ~drawn, drawn), filler
-
-
-def _uniform(seed: int, epoch: int, examples: Ints) -> np.ndarray:
-    """A number in [0, 1) for each example, from a hash of seed, epoch and example (splitmix64's finaliser)."""
-    with np.errstate(over="ignore"):
-        start = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
-        z = start + (examples.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) / 2.0**53

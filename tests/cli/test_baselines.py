@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 
 import genrec
 from genrec.bulk.engine import recommend_to_many
 from genrec.bulk.job import Job
 from genrec.errors import GenRecError
-from tests.helpers import make_dataset, make_run
+from tests.baselines.helpers import sequences
+from tests.helpers import make_dataset, make_run, save_dataset
 
 
 def run(*arguments):
@@ -85,8 +87,24 @@ def test_runs_names_the_model(place):
 def test_an_unknown_model_is_told_in_one_line(place):
     done = run("train", place / "data", "-o", place / "new", "--model", "sasrex")
     assert done.returncode == 1
-    assert "model 'sasrex' is unknown, choose one of: genrec, sasrec" in done.stderr
+    assert "model 'sasrex' is unknown, choose one of: genrec, " in done.stderr
     assert done.stderr.strip().count("\n") == 0, done.stderr
+    assert not (place / "new").exists()
+
+
+def test_attributes_are_read_where_there_are_any_else_asked_for(place):
+    quick = ["--set", "d_model=8", "--set", "finetune_epochs=1", "--set", "pretrain_epochs=1"]
+    done = run("train", place / "data", "-o", place / "s3rec", "--model", "s3rec", *quick, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["epochs"] == {"pretrain": 1, "finetune": 1}
+    bare = place / "bare"
+    bare.mkdir()
+    save_dataset(bare, ["u"], pa.table({"item_id": ["a", "b"]}), sequences([[1, 2, 1, 2]]))
+    done = run("train", bare, "-o", place / "new", "--model", "fdsa")
+    assert done.returncode == 1
+    assert "share no attributes, which fdsa reads; prepare the dataset with --items" in " ".join(
+        done.stderr.split()
+    )
     assert not (place / "new").exists()
 
 

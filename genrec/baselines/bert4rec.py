@@ -1,0 +1,82 @@
+"""BERT4Rec: sequential recommendation with a bidirectional Transformer (Sun and others 2019, arXiv 1904.06690).
+
+Hidden items are predicted from all others, before and after them (the cloze task, equation 8). To recommend, a
+hidden item is appended, and its state scores all items (equation 7).
+
+Where we differ from the paper:
+
+* Positions are counted from the newest item, and examples are drawn anew in each epoch, not ten times beforehand.
+* `newest_share` of the examples hide their newest item alone, and with `prefixes=all` every prefix is an example.
+  The paper adds examples that hide the last item too, but does not say how many.
+* Attention weights are dropped too, and embeddings and outputs are normalised, as in BERT's code.
+* A training part longer than the model reads is learned in pieces.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genrec.baselines.base import ItemModel
+from genrec.baselines.examples import Cloze, ItemExamples
+from genrec.baselines.losses import with_bias
+from genrec.baselines.settings import BERT4RecConfig
+from genrec.baselines.transformer import Encoder, initialise
+from genrec.data.tables import Sequences
+from genrec.model.losses import full_cross_entropy
+from genrec.model.modeling import IGNORED
+
+
+class BERT4Rec(ItemModel[BERT4RecConfig]):
+    """The paper's model; what it predicts shares the item embeddings."""
+
+    def __init__(self, settings: BERT4RecConfig, user_count: int, item_count: int) -> None:
+        super().__init__(settings, user_count, item_count)
+        self.items = nn.Embedding(item_count + 1, settings.d_model, padding_idx=0)
+        self.hidden = nn.Embedding(1, settings.d_model)
+        self.encoder = Encoder(settings, settings.max_length + 1)
+        self.output = nn.Linear(settings.d_model, settings.d_model)
+        self.output_norm = nn.LayerNorm(settings.d_model)
+        self.bias = nn.Parameter(torch.zeros(item_count + 1))
+        self.apply(initialise)
+
+    def examples(self, phase: str, train: Sequences) -> ItemExamples:
+        """The training part with items to hide."""
+        given = self.settings
+        every = given.prefixes == "all"
+        return Cloze(train, given.max_length + 1, given.mask_share, given.newest_share, given.seed, every)
+
+    def states(self, items: Tensor, hidden: Tensor, count: Tensor) -> Tensor:
+        """What each place would be, [batch, n, d_model]; equation 7 but for the product with the items.
+
+        Args:
+            items: int64 [batch, n], zeros on the right.
+            hidden: bool [batch, n], the places that show no item.
+            count: int64 [batch, 1], places that are no padding.
+        """
+        embedded = torch.where(hidden.unsqueeze(2), self.hidden.weight[0], self.items(items))
+        return self.output_norm(functional.gelu(self.output(self.encoder(embedded, count, causal=False))))
+
+    def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
+        """Equation 8, summed.
+
+        Args:
+            labels: int64 [batch, n], the items to hide.
+            items: int64 [batch, n], zeros on the right.
+        """
+        hidden = labels != IGNORED
+        states = self.states(items, hidden, (items != 0).sum(1, keepdim=True))[hidden]
+        return full_cross_entropy(
+            *with_bias(states, self.items.weight, self.bias), self.unseen_bias(), labels[hidden]
+        )
+
+    def score(self, items: Tensor, users: Tensor) -> Tensor:
+        """Scores at a hidden item after the newest; users are known by their items alone."""
+        count = (items != 0).sum(1, keepdim=True)
+        items = functional.pad(items, (0, 1))
+        hidden = torch.arange(items.shape[1], device=items.device) == count
+        states = self.states(items, hidden, count + 1)
+        state = states[torch.arange(items.shape[0], device=items.device), count[:, 0]]
+        return self.rank(state, self.items.weight, self.bias)
+
+
+MODEL = BERT4Rec

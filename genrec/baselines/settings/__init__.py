@@ -1,0 +1,53 @@
+"""Settings of the reference models; their defaults, each with its source, stand in defaults.toml.
+
+torch is not imported here, so that a wrong setting is told at once.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+from genrec.baselines.settings.attention import BERT4RecConfig, FDSAConfig, S3RecConfig, SASRecConfig
+from genrec.baselines.settings.base import BaselineConfig
+from genrec.baselines.settings.recurrent import GRU4RecConfig
+from genrec.baselines.settings.windowed import CaserConfig, HGNConfig
+from genrec.config import GENREC, TrainConfig, TrainerConfig, check_config
+
+__all__ = [
+    "CONFIGS",
+    "BERT4RecConfig",
+    "BaselineConfig",
+    "CaserConfig",
+    "FDSAConfig",
+    "GRU4RecConfig",
+    "HGNConfig",
+    "S3RecConfig",
+    "SASRecConfig",
+    "make_baseline_config",
+]
+
+CONFIGS: Final[Mapping[str, type[TrainerConfig]]] = {
+    GENREC: TrainConfig,
+    "bert4rec": BERT4RecConfig,
+    "caser": CaserConfig,
+    "fdsa": FDSAConfig,
+    "gru4rec": GRU4RecConfig,
+    "hgn": HGNConfig,
+    "s3rec": S3RecConfig,
+    "sasrec": SASRecConfig,
+}
+"""Every model that can be trained, and its settings."""
+
+
+def make_baseline_config(given: dict[str, Any]) -> BaselineConfig:
+    """Complete and check the settings of the reference model that `given["model"]` names.
+
+    Raises:
+        GenRecError: Wrong values, all in one message.
+    """
+    name = str(given["model"])
+    kind = CONFIGS[name]
+    assert issubclass(kind, BaselineConfig)  # GenRec's settings are made by genrec.config
+    defaults = tomllib.loads((files("genrec.baselines") / "defaults.toml").read_text(encoding="utf-8"))
+    return check_config(kind, {**defaults[name], **given})
