@@ -4,7 +4,7 @@ VENV := .venv
 GENREC := $(VENV)/bin/genrec
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format results clean
 
 demo: $(VENV)/.installed
 	$(GENREC) prepare movielens-100k -o .demo/data --force
@@ -35,6 +35,9 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e '.[test]'
 	touch $@ $(VENV)/.installed
+
+results: $(VENV)/.installed
+	$(VENV)/bin/python benchmarks/results.py
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info

@@ -1,7 +1,9 @@
 """`genrec compare`: several models on one dataset, trained where they are missing, in one table."""
 
+import platform
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +32,8 @@ ALL: Final = (*CONFIGS, *REFERENCES)
 """The models that are compared unless some are named."""
 
 BEAMS: Final = 20
+
+_PACKAGES: Final = ("genrec", "torch", "transformers")
 
 
 def compare(
@@ -73,7 +77,7 @@ def compare(
         {"dataset": {"name", "path", "users", "items", "interactions"}, "folder", "protocol": {"split", "users",
         "sampled_users", "items", "beams", "targets_in_history", "chief_metric"}, "rows": of
         `genrec.comparing.rows.make_rows`, those with seen items kept first, "published": where published values
-        come from, or None, "seconds", "written": the files}.
+        come from, or None, "versions", "seconds", "written": the files}.
 
     Raises:
         GenRecError: The dataset, a model's name or setting, a run in the folder or an output is at fault.
@@ -196,5 +200,6 @@ def _describe(
             "chief_metric": CHIEF,
         },
         "rows": rows,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "published": published.source if published and any(row["published"] for row in rows) else None,
     }

@@ -1,0 +1,56 @@
+"""Put the results of `genrec compare --json` into README's tables.
+
+Example: python benchmarks/results.py
+
+Each file of benchmarks/results/ is what `genrec compare` printed; README's part between two marks is made of them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genrec.comparing.words import METRICS, name_of, seen_of, time_of, weights_of
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+START, END = "<!-- results -->", "<!-- end of results -->"
+
+
+def tables(folder: Path = HERE / "results") -> str:
+    """All results, one table per file, by name."""
+    return "\n\n".join(
+        table(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))
+    )
+
+
+def table(result: dict[str, Any]) -> str:
+    """One comparison in Markdown; the best values of each group are bold."""
+    data, versions = result["dataset"], result["versions"]
+    seeds = max((len(row["seeds"]) for row in result["rows"]), default=0)
+    spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    sizes = ", ".join(f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
+    title = f"**{data['name']}** ({sizes}; test, all users{spread}; torch {versions['torch']}):"
+    header = ["model", "seen items", *METRICS, "training", "weights"]
+    lines = [header, ["---"] * len(header), *map(_cells, result["rows"])]
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [name_of(row), seen_of(row), *(_value(row, name) for name in METRICS), time_of(row), weights_of(row)]
+
+
+def _value(row: dict[str, Any], name: str) -> str:
+    text = f"{row['metrics'][name]:.4f}"
+    text = f"**{text}**" if name in row["best"] else text
+    return text + (f" ± {row['spread'][name]:.4f}" if row["spread"] else "")
+
+
+def renewed(readme: str, inside: str) -> str:
+    """README's text with the part between the marks replaced."""
+    before, _, rest = readme.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{inside}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text(encoding="utf-8"), tables()), encoding="utf-8")

@@ -1,0 +1,39 @@
+"""README's tables are those of benchmarks/results/."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """The script benchmarks/results.py."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("results")
+
+
+def test_readme_has_the_results_as_they_are(results):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert results.START in readme
+    assert results.END in readme
+    assert results.renewed(readme, results.tables()) == readme, "run: make results"
+
+
+def test_a_changed_result_is_noticed(results, tmp_path):
+    path = next((ROOT / "benchmarks" / "results").glob("*.json"))
+    result = json.loads(path.read_text(encoding="utf-8"))
+    before = results.table(result)
+    result["rows"][0]["metrics"]["NDCG@10"] += 0.01
+    assert results.table(result) != before
+
+
+def test_every_result_tells_how_it_was_made(results):
+    for path in (ROOT / "benchmarks" / "results").glob("*.json"):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        assert not result["protocol"]["sampled_users"]
+        for row in result["rows"]:
+            assert bool(row["seeds"]) == bool(row["settings"]) == (row["seconds"] is not None), row["model"]
