@@ -63,7 +63,7 @@ KINDS: dict[str, dict[str, object]] = {
     "text": {},
     "merged": {"merged_tokens": 3, "user_buckets": 7},
     "newest": {"newest_first": True, "distances": 5},
-    "causal": {"causal_encoder": True, "merged_tokens": 2, "distances": 5},
+    "causal": {"causal_encoder": True, "merged_tokens": 3, "distances": 5},
 }
 
 
