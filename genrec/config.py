@@ -157,7 +157,7 @@ class TrainConfig(TrainerConfig):
         if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
             faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
         if self.distances and self.weights is not None:
-            faults.append("distances would drop the positions that pretrained weights know; leave it at 0")
+            faults.append("distances would drop the positions that pretrained weights know; set distances=0")
         if self.item_order == "newest" and self.encoder_attention == "causal":
             faults.append("item_order=newest hides the history from a causal encoder; take encoder_attention=both")
         if self.pretrain_epochs == 0 and self.finetune_epochs == 0:
@@ -263,7 +263,8 @@ def make_config(given: dict[str, Any], base: TrainConfig | None = None) -> Train
     else:
         defaults = preset_settings(str(given.get("preset", DEFAULT_PRESET)))
         if "weights" in given and "weights" not in defaults:
-            defaults = {key: value for key, value in defaults.items() if key not in SHAPE}
+            dropped = (*SHAPE, "distances", "encoder_attention")
+            defaults = {key: value for key, value in defaults.items() if key not in dropped}
     return check_config(TrainConfig, {**defaults, **given})
 
 

@@ -14,7 +14,11 @@ from genrec_cli.options import Debug, Device, Force, Json, Output
 Dataset = Annotated[Path, typer.Argument(help="Folder written by genrec prepare.", show_default=False)]
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="What to train: genrec, or a reference model: sasrec.", show_default="genrec"),
+    typer.Option(
+        "--model",
+        help="What to train: genrec, or a reference model: bert4rec, caser, fdsa, gru4rec, hgn, s3rec, sasrec.",
+        show_default="genrec",
+    ),
 ]
 Preset = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.baselines.settings import CONFIGS, BaselineConfig
-from genrec.config import GENREC, TrainConfig, collect_settings
+from genrec.config import GENREC, SHAPE, TrainConfig, collect_settings
 from genrec.data.dataset import Dataset
 from genrec.errors import GenRecError
 from genrec.evaluation.contestants import REFERENCES
@@ -61,7 +61,7 @@ class RunPlan:
         faults = [
             f"{key} {value!r} (there {before.get(key)!r})"
             for key, value in self.config.model_dump().items()
-            if before.get(key) != value
+            if before.get(key) != value and not (key in SHAPE and value is None)  # which weights decide
         ]
         faults += [] if phases == [PRETRAIN, FINETUNE] else [f"both phases (there {' and '.join(phases)} alone)"]
         if faults:
@@ -121,6 +121,8 @@ def plan_runs(
     """
     if preset is not None and GENREC not in models:
         raise GenRecError(f"preset {preset} is GenRec's, which is not among the models; leave it out")
+    if settings and not models:
+        raise GenRecError(f"--set {settings[0]} is for nobody: no model is trained; leave it out")
     given = [*settings, *([] if minutes is None else [f"minutes={minutes}"])]
     mine = {model: _of(model, models, given) for model in models}
     plans = []

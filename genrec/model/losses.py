@@ -47,11 +47,12 @@ class _ByRows(torch.autograd.Function):
             values.div_(whole).scatter_add_(1, target, torch.full_like(own, -1.0))
             torch.mm(values, table, out=to_states[rows])
             to_table.addmm_(values.t(), part)
-        ctx.save_for_backward(to_states, to_table)
+        ctx.save_for_backward(to_states)
+        ctx.to_table = to_table  # as large whatever the batch, so that it is no activation of an example
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        to_states, to_table = ctx.saved_tensors
+        (to_states,) = ctx.saved_tensors
         (gradient,) = gradients
-        return gradient * to_states, gradient * to_table, None, None
+        return gradient * to_states, gradient * ctx.to_table, None, None

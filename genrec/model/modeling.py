@@ -313,6 +313,13 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         encoder = self.model.encoder
         encoder.user_embedding.sparse, encoder.item_embedding.sparse = sparse, self.config.sparse_items
 
+    def use_dropout(self, share: float) -> None:
+        """Choose the share of activations that training drops."""
+        self.config.dropout = share
+        parts = self.model.encoder, self.model.decoder
+        for part in (*parts, *(layer for half in parts for layer in half.layers)):
+            part.dropout = share
+
     @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:
         """Zero the ID rows of items (int64 [n]) that training never shows, so that they carry no noise."""

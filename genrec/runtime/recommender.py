@@ -69,7 +69,7 @@ class Recommender:
         self.k: int = self.manifest["k"]
         on_cpu = self.provider == CPU
         self.batch_users = cpu_batch_users(self.manifest["d_model"]) if on_cpu else BATCH_USERS
-        if self.manifest["beams"] is None:  # every item is scored
+        if self.manifest["beams"] is None or self.manifest.get("item_share"):  # every item is scored
             self.batch_users = min(self.batch_users, item_batch_users(self.manifest["item_count"]))
 
     def __call__(

@@ -51,6 +51,7 @@ class Built:
         scheme: Tokens of items and users.
         model: On the CPU.
         tokenizer: In text mode, else None.
+        prior: Mixed with the model, once its weight is chosen.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Built:
     ) -> None:
         self.config, self.scheme, self.model, self.tokenizer = config, scheme, model, tokenizer
         self.builder = InputBuilder(scheme, model.config)
+        self.prior: TransitionPrior | None = None
 
     def collator(self, phase: str, train: Sequences) -> Collator:
         """Maker of a phase's batches: the cloze task, or next items."""
@@ -75,9 +77,9 @@ class Built:
             return self.config.pretrain_learning_rate
         return self.config.learning_rate
 
-    def scorer(self, prior: TransitionPrior | None = None) -> TorchScorer:
-        """The model as it is, with the beams of validation, perhaps mixed with a prior."""
-        return TorchScorer(self.model, self.scheme, self.config.beams, prior)
+    def scorer(self) -> TorchScorer:
+        """The model as it is, with the beams of validation."""
+        return TorchScorer(self.model, self.scheme, self.config.beams, self.prior)
 
     def lanes(self, device: torch.device) -> AbstractContextManager[Lanes | None]:
         """Lanes where they are quicker than a whole batch."""

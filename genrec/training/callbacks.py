@@ -146,7 +146,14 @@ class TimeLimit(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Compare the clock."""
-        if math.isfinite(self.seconds) and agree(self.spent >= self.seconds, False, state.global_step)[0]:
+        return self._look(control, state.global_step)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """A validation may take the time that was left."""
+        return self._look(control, step=0)
+
+    def _look(self, control: Any, step: int) -> Any:
+        if math.isfinite(self.seconds) and agree(self.spent >= self.seconds, False, step)[0]:
             self.reached = control.should_training_stop = True
         return control
 

@@ -68,13 +68,14 @@ class Session:
         return self._finish(self._done())
 
     def _finish(self, done: dict[str, Any]) -> dict[str, Any]:
+        started = time.perf_counter()
         self.built.model.to(self.device).eval()
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
         shares = {}
-        if self.validation.possible and isinstance(self.built, Built):
+        if isinstance(self.built, Built):
             shares = choose_shares(self.folder, self.built, self.validation, self.device)
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
-        seconds = sum(facts["seconds"] for facts in done.values())
+        seconds = sum(facts["seconds"] for facts in done.values()) + time.perf_counter() - started
         training = sum(facts["training_seconds"] for facts in done.values())
         result = {
             "run": str(self.folder),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.decoding.scorer import TorchScorer
 from genrec.model.checkpoint import load_prior
 from genrec.training.build import Built
 from genrec.training.history import BEST
@@ -22,35 +21,39 @@ def choose_shares(run: Path, built: Built, validation: Validation, device: Any) 
 
     Args:
         run: Holds the transition counts, if they are to be mixed in.
-        built: The trained model; it takes the share of its item head on.
+        built: The trained model; it takes the shares on.
         validation: Of that model.
         device: Where to compute.
 
     Returns:
         Of "item_head" and "prior" what the settings ask for: {"weight": the best, "tried": {weight: the metric
-        that chooses}}.
+        that chooses}}. Nothing is tried where nobody has a validation item.
     """
     found = {}
     if built.config.item_loss:
 
-        def with_head(share: float) -> TorchScorer:
-            return TorchScorer(built.model, built.scheme, built.config.beams, item_share=share)
+        def take_head(share: float) -> None:
+            built.model.config.item_share = share
 
-        found["item_head"] = _try(HEAD_SHARES, with_head, validation)
-        built.model.config.item_share = found["item_head"]["weight"]
+        found["item_head"] = _choose(HEAD_SHARES, take_head, validation, built.model.config.item_share)
     if built.config.prior != "none":
-        prior = load_prior(run, built.scheme.item_count, 0.0).to(device)
+        prior = built.prior = load_prior(run, built.scheme.item_count, 0.0).to(device)
 
-        def with_prior(share: float) -> TorchScorer:
+        def take_prior(share: float) -> None:
             prior.weight = share
-            return built.scorer(prior)
 
-        found["prior"] = _try(SHARES, with_prior, validation)
+        found["prior"] = _choose(SHARES, take_prior, validation, 0.0)
     return found
 
 
-def _try(
-    shares: Sequence[float], scorer: Callable[[float], TorchScorer], validation: Validation
+def _choose(
+    shares: Sequence[float], take: Callable[[float], None], validation: Validation, untried: float
 ) -> dict[str, Any]:
-    tried = {share: validation(scorer(share), exclude_seen=True)[BEST] for share in shares}
-    return {"weight": max(tried, key=lambda share: tried[share]), "tried": tried}
+    """Take the best share; `untried` is that which is left where there is nothing to validate with."""
+    tried: dict[float, float] = {}
+    for share in shares if validation.possible else ():
+        take(share)
+        tried[share] = validation(exclude_seen=True)[BEST]
+    best = max(tried, key=lambda share: tried[share], default=untried)
+    take(best)
+    return {"weight": best, "tried": tried}

@@ -16,7 +16,7 @@ from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
 from genrec.files import atomic_folder, check_output, read_json
 from genrec.folders import RUN, require_kind
-from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
+from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE, WEIGHTS_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
 from genrec.training.settings import make_settings
@@ -109,17 +109,14 @@ def run_phases(
     if before and before["status"] == FINISHED:
         reporter.info(f"{output} is finished already; there is nothing to resume")
         return before["result"]
-    pretrained: Run | None = None
+    pretrained = _open(start, before)
     run_config: Settings
     if before:
         run_config = _settings_of(before["config"])
-    elif start:
-        from genrec.model.checkpoint import load_run
-
-        pretrained = load_run(start)
+    elif pretrained:
         run_config = _inherit(given, pretrained, data)
     else:
-        run_config = make_settings(given)
+        run_config = _with_pretraining(make_settings(given), given, phases)
     _check_epochs(run_config, phases)
 
     import torch
@@ -133,7 +130,7 @@ def run_phases(
     torch.set_num_threads(torch.get_num_threads())
     built = _build(run_config, data, pretrained)
     if not before:
-        ranks.on_main(lambda: _start(output, force, data, built, phases))
+        ranks.on_main(lambda: _start(output, force, data, built, phases, pretrained))
     return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
 
 
@@ -155,12 +152,39 @@ def _look(
     return None
 
 
-def _start(output: Path, force: bool, data: Dataset, built: "Trainable", phases: Sequence[str]) -> None:
+def _open(start: str | Path | None, before: dict[str, Any] | None) -> "Run | None":
+    """The pretrained run to finetune, if there is one.
+
+    Raises:
+        GenRecError: It is no finished run, or not the one that an earlier start began with.
+    """
+    if start is None:
+        return None
+    from genrec.model.checkpoint import load_run
+
+    run = load_run(start)
+    if before and before.get("start", _weights(run)) != _weights(run):
+        raise GenRecError(
+            f"cannot resume from {start}: the run was begun from other weights; give the same --from"
+        )
+    return run
+
+
+def _weights(run: "Run") -> str:
+    """The checksum of a run's weights."""
+    return str(run.info["files"][WEIGHTS_FILE]["sha256"])
+
+
+def _start(
+    output: Path, force: bool, data: Dataset, built: "Trainable", phases: Sequence[str], pretrained: "Run | None"
+) -> None:
     """Write what the run knows before its training."""
     from genrec.model.checkpoint import start_run
 
+    origin = {"start": _weights(pretrained)} if pretrained else {}
+    info = {"phases": list(phases), "versions": _versions(), "done": {}, **origin}
     with atomic_folder(output, force) as folder:
-        start_run(folder, data, built.config, built.scheme, phases=list(phases), versions=_versions(), done={})
+        start_run(folder, data, built.config, built.scheme, **info)
 
 
 def _settings_of(config: dict[str, Any]) -> "Settings":
@@ -179,6 +203,14 @@ def _build(config: "Settings", data: Dataset, pretrained: "Run | None") -> "Trai
     from genrec.training.build import build
 
     return _from_run(pretrained, config) if pretrained else build(config, data)
+
+
+def _with_pretraining(config: "Settings", given: dict[str, Any], phases: Sequence[str]) -> "Settings":
+    """Where nothing but pretraining is wanted, GenRec has some, whatever its preset has."""
+    asked = "pretrain_epochs" in given or config.pretrain_epochs or not isinstance(config, TrainConfig)
+    if asked or tuple(phases) != (PRETRAIN,):
+        return config
+    return config.model_copy(update={"pretrain_epochs": TrainConfig.model_fields["pretrain_epochs"].default})
 
 
 def _check_epochs(config: TrainerConfig, phases: Sequence[str]) -> None:
@@ -211,12 +243,14 @@ def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     from genrec.training.build import Built, first_item_share, load_tokenizer
 
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
-    pretrained.model.config.label_smoothing = config.label_smoothing
-    pretrained.model.config.item_loss = config.item_loss
-    pretrained.model.config.item_share = first_item_share(config)
-    pretrained.model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
-    pretrained.model.use_sparse_ids(config.sparse_ids)
-    return Built(config, pretrained.scheme, pretrained.model, tokenizer)
+    model = pretrained.model
+    model.config.label_smoothing = config.label_smoothing
+    model.config.item_loss = config.item_loss
+    model.config.item_share = first_item_share(config)
+    model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
+    model.use_sparse_ids(config.sparse_ids)
+    model.use_dropout(config.dropout)
+    return Built(config, pretrained.scheme, model, tokenizer)
 
 
 def _resumable(output: Path, given: dict[str, Any], data: Dataset, phases: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from genrec.evaluation.metrics import summarise
 from genrec.evaluation.protocol import Cases, make_cases, rank_targets
 from genrec.evaluation.rankers import ScorerRanker
 from genrec.progress import Reporter
-from genrec.scoring import Scorer
 from genrec.training.trainable import Trainable
 
 KS = (1, 5, 10)
@@ -35,14 +34,13 @@ class Validation:
         else:
             reporter.warn("no user has the three interactions of a validation item; the last epoch is kept")
 
-    def __call__(self, scorer: Scorer | None = None, exclude_seen: bool = False) -> dict[str, float]:
+    def __call__(self, exclude_seen: bool = False) -> dict[str, float]:
         """Rank this process's share of the users, and join the ranks.
 
         Args:
-            scorer: Of the model; by default the one that it is validated with.
             exclude_seen: Whether items of the history are no candidates.
         """
-        scorer = scorer or self.built.scorer()
+        scorer = self.built.scorer()
         ranker = ScorerRanker(scorer, max(KS))
         mine = _every(self.cases, ranks.rank(), ranks.world_size())
         parts = ranks.gather(

@@ -57,6 +57,45 @@ def test_pretraining_and_finetuning_apart_follow_the_same_path(dataset, tmp_path
     assert_equal_weights(tmp_path / "fine", tmp_path / "both")
 
 
+def test_a_finetuning_that_is_resumed_still_starts_from_the_pretrained_run(dataset, tmp_path):
+    """Its weights and tokens, with settings of its own, stopped before the first checkpoint and after one."""
+    genrec.pretrain(dataset, tmp_path / "pre", settings={**QUICK, "indexing": "random"})
+    options = {"start": tmp_path / "pre", "settings": {"dropout": 0.3}, "seed": 5}
+    genrec.finetune(dataset, tmp_path / "whole", **options)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        genrec.finetune(dataset, tmp_path / "broken", on_validation=stop, **options)
+    genrec.finetune(dataset, tmp_path / "broken", resume=True, **options)
+    assert_equal_weights(tmp_path / "whole", tmp_path / "broken")
+    run = load_run(tmp_path / "broken")
+    assert run.model.config.dropout == run.model.model.decoder.layers[0].dropout == 0.3
+    np.testing.assert_array_equal(run.scheme.item_tokens, load_run(tmp_path / "pre").scheme.item_tokens)
+
+
+def test_another_pretrained_run_cannot_be_slipped_in(dataset, tmp_path):
+    for seed in (0, 1):
+        genrec.pretrain(dataset, tmp_path / f"pre{seed}", settings={**QUICK, "pretrain_epochs": 1}, seed=seed)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre0", on_validation=stop)
+    with pytest.raises(GenRecError, match=r"begun from other weights.*--from"):
+        genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre1", resume=True)
+
+
+def test_pretraining_alone_has_epochs_whatever_the_preset(dataset, tmp_path):
+    shape = {"d_model": 16, "ffn_dim": 32, "batch_size": 64}
+    result = genrec.pretrain(dataset, tmp_path / "pre", preset="small", settings=shape)
+    assert result["epochs"] == {"pretrain": 10, "finetune": 0}
+    with pytest.raises(GenRecError, match="pretrain_epochs is 0"):
+        genrec.pretrain(dataset, tmp_path / "none", preset="small", settings={**shape, "pretrain_epochs": 0})
+
+
 def test_structure_of_a_pretrained_run_cannot_be_contradicted(dataset, tmp_path):
     genrec.pretrain(dataset, tmp_path / "pre", settings={**QUICK, "pretrain_epochs": 1})
     with pytest.raises(GenRecError, match="d_model 32"):
@@ -133,6 +172,12 @@ def test_text_items_start_from_a_local_bart(dataset, small_bart, tmp_path):
     words = {tokenizer.decode(row[row != run.scheme.special.pad]).strip() for row in run.scheme.encoder_tokens[1:]}
     assert words == {f"item_{number}" for number in range(1, 21)}
     assert genrec.evaluate(tmp_path / "run")["users"] == 120
+
+
+def test_weights_are_taken_without_a_preset_of_theirs(dataset, small_bart, tmp_path):
+    settings = {"weights": str(small_bart), "max_length": 64, "finetune_epochs": 1, "batch_size": 64}
+    genrec.train(dataset, tmp_path / "run", settings=settings)
+    assert load_run(tmp_path / "run").model.config.d_model == 16
 
 
 def test_pretrained_weights_cannot_be_contradicted_or_missing(dataset, small_bart, tmp_path, monkeypatch):
