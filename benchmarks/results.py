@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genrec.comparing.published import LEAKY
 from genrec.comparing.words import METRICS, name_of, seen_of, time_of, weights_of
 
 HERE = Path(__file__).parent
@@ -29,7 +30,8 @@ def table(result: dict[str, Any]) -> str:
     seeds = max((len(row["seeds"]) for row in result["rows"]), default=0)
     spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
     sizes = ", ".join(f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
-    title = f"**{data['name']}** ({sizes}; test, all users{spread}; torch {versions['torch']}):"
+    leaky = "the paper's leaky item numbers; " if any(row["indexing"] == LEAKY for row in result["rows"]) else ""
+    title = f"**{data['name']}** ({leaky}{sizes}; test, all users{spread}; torch {versions['torch']}):"
     header = ["model", "seen items", *METRICS, "training", "weights"]
     lines = [header, ["---"] * len(header), *map(_cells, result["rows"])]
     return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
