@@ -16,11 +16,11 @@ GROWTH = (2e4, 1e6, 1e7)
 DENSE_UP_TO = 1e6
 """Users from which dense gradients and moments no longer fit into a common machine's memory."""
 _SHAPE = {"d_model": 128, "encoder_layers": 2, "decoder_layers": 2, "heads": 4, "ffn_dim": 512}
-_BATCH, _LENGTH, _ITEMS, _CODES, _STEPS = 128, 20, 12_000, 111, 8
+_BATCH, _LENGTH, _ITEMS, _CODES, _STEPS, _WARM = 128, 20, 12_000, 111, 8, 4
 
 
 def measure_users(counts: Sequence[int], repeats: int) -> list[dict[str, Any]]:
-    """Medians of steps of a model 128 wide, 128 examples of other users each time; models take turns.
+    """Medians of steps of a model 128 wide, 128 examples of other users each; models take turns step by step.
 
     Returns:
         Per number of users {"users", "sparse": seconds, "growth": ratio to the first number's, "dense": seconds or
@@ -29,7 +29,7 @@ def measure_users(counts: Sequence[int], repeats: int) -> list[dict[str, Any]]:
     sparse = [_Learner(count, sparse=True) for count in counts]
     dense = [_Learner(count, sparse=False) if count <= DENSE_UP_TO else None for count in counts]
     learners = [learner for learner in (*sparse, *dense) if learner]
-    rounds = [{learner: learner.seconds(_STEPS) for learner in learners} for _ in range(repeats + 1)][1:]
+    rounds = [{learner: learner.step() for learner in learners} for _ in range(_WARM + repeats * _STEPS)][_WARM:]
     return [
         {
             "users": count,
@@ -53,11 +53,8 @@ class _Learner:
         self.model.use_sparse_ids(sparse)
         self.optimizer = _optimizer(self.model, sparse)
 
-    def seconds(self, steps: int) -> float:
-        """Median of some steps."""
-        return statistics.median(self._step() for _ in range(steps))
-
-    def _step(self) -> float:
+    def step(self) -> float:
+        """Learn from a batch; the seconds that it takes."""
         batch = _batch(self.users)
         started = time.perf_counter()
         self.model(**batch).loss.backward()
