@@ -111,7 +111,9 @@ class OurWay:
         args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
         width, cpu = self.built.model.config.d_model, torch.device("cpu")
         with SILENT.task("measure") as task, lanes_for(self.config, width, cpu) as lanes:
-            trainer = Timed(self.built.model, self.config, args, batches, self.collator, None, task, None, lanes)
+            trainer = Timed(
+                self.built.model, self.config, args, batches, self.collator, None, task, None, lanes=lanes
+            )
             trainer.train()
         self.built.model = trainer.model
         seconds = trainer.ends[-1] - trainer.ends[warm - 1]
