@@ -26,6 +26,8 @@ from tests.helpers import ITEMS, USERS, make_dataset, make_item_run
 from tests.oracle import assert_exact
 
 MODELS = [name for name in CONFIGS if name != GENREC]
+BUNDLED = ("gru4rec", "fdsa")
+"""Whose bundles are looked at: all graphs are compared with brute force, and the rest is the same for all."""
 ENGINES = ("torch", "onnxruntime")
 
 
@@ -159,20 +161,26 @@ def test_equal_scores_are_ranked_by_item(tmp_path, engine, k):
         assert items[0].tolist() == best + [0] * (k - len(best))
 
 
+@pytest.fixture(scope="module", params=BUNDLED)
+def bundled_run(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    return make_item_run(folder / "run", make_dataset(folder / "data"), request.param)
+
+
 @pytest.fixture(scope="module")
-def bundle(run, tmp_path_factory):
+def bundle(bundled_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
-    result = genrec.export(run, folder, k=10)
+    result = genrec.export(bundled_run, folder, k=10)
     assert result["parity"]["same_top_k"] == 1.0
     assert (result["beams"], result["indexing"], result["leaky"], result["k"]) == (None, None, False, 10)
     return folder
 
 
-def test_the_bundle_holds_one_graph_and_says_so(run, bundle):
+def test_the_bundle_holds_one_graph_and_says_so(bundled_run, bundle):
     names = {path.name for path in bundle.iterdir()}
     tables = {"items.parquet", "users.parquet", "sequences.parquet"}
     assert names == {"recommender.onnx", "manifest.json", "golden.json", "README.md", *tables}
-    model = load_item_model(run).settings.model
+    model = load_item_model(bundled_run).settings.model
     assert json.loads((bundle / "manifest.json").read_text())["model_type"] == model
     text = (bundle / "README.md").read_text()
     assert f"a recommender in ONNX ({model})" in text
@@ -184,30 +192,30 @@ def test_the_bundle_holds_one_graph_and_says_so(run, bundle):
     assert re.findall(r"\('(i\d+)'", done.stdout) == [f"i{item}" for item in items[0]]
 
 
-def test_the_bundle_answers_as_its_run(run, bundle):
+def test_the_bundle_answers_as_its_run(bundled_run, bundle):
     assert verify(bundle)["same"]
-    one, other = genrec.evaluate(run), genrec.evaluate(bundle)
+    one, other = genrec.evaluate(bundled_run), genrec.evaluate(bundle)
     assert one["metrics"] == other["metrics"]
-    one, other = (genrec.load(model).recommend(user="u3", deny=["i4"]) for model in (run, bundle))
+    one, other = (genrec.load(model).recommend(user="u3", deny=["i4"]) for model in (bundled_run, bundle))
     assert [row["item"] for row in one["items"]] == [row["item"] for row in other["items"]]
     assert Recommender(bundle).batch_users == item_batch_users(ITEMS)
     assert item_batch_users(10**7) == 1
 
 
-def test_for_triton(run, tmp_path):
+def test_for_triton(bundled_run, tmp_path):
     """Exporting compares its graph with the bundle's on all requests of golden.json."""
-    genrec.export(run, tmp_path / "triton", k=3, target="triton")
+    genrec.export(bundled_run, tmp_path / "triton", k=3, target="triton")
     assert (tmp_path / "triton" / "run" / "1" / "model.onnx").is_file()
 
 
 @pytest.mark.parametrize("opset", [17, 20])
-def test_other_opsets(run, tmp_path, opset):
-    result = genrec.export(run, tmp_path / "bundle", opset=opset, histories=False)
+def test_other_opsets(bundled_run, tmp_path, opset):
+    result = genrec.export(bundled_run, tmp_path / "bundle", opset=opset, histories=False)
     assert (result["opset"], result["parity"]["same_top_k"]) == (opset, 1.0)
 
 
 @pytest.mark.parametrize("kind", ["int8", "fp16"])
-def test_smaller_numbers_are_refused(run, tmp_path, kind):
+def test_smaller_numbers_are_refused(bundled_run, tmp_path, kind):
     with pytest.raises(GenRecError, match=f"stays in fp32.*export it without --quantize {kind}"):
-        genrec.export(run, tmp_path / "bundle", quantize=kind)
+        genrec.export(bundled_run, tmp_path / "bundle", quantize=kind)
     assert not list(tmp_path.iterdir())
