@@ -4,7 +4,7 @@ VENV := .venv
 GENREC := $(VENV)/bin/genrec
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format results clean
+.PHONY: demo test test-slow lint format results clean
 
 demo: $(VENV)/.installed
 	$(GENREC) prepare movielens-100k -o .demo/data --force
@@ -16,6 +16,9 @@ demo: $(VENV)/.installed
 test: lint
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pytest
+
+test-slow: $(VENV)/.installed-test
+	$(VENV)/bin/python -m pytest -m slow
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .

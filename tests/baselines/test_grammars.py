@@ -15,6 +15,8 @@ import torch
 
 from tests.baselines.helpers import hit_rate, learn, make_model
 
+pytestmark = pytest.mark.slow
+
 
 class Grammar(NamedTuple):
     """What is learned and what is asked; items are numbered in an order that says nothing."""

@@ -101,6 +101,7 @@ def dataset(tmp_path_factory):
     return make_dataset(tmp_path_factory.mktemp("data") / "random")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru4rec", "hgn", "bert4rec", "s3rec"])
 def test_a_stopped_run_ends_with_the_weights_of_an_unbroken_one(name, dataset, tmp_path, monkeypatch):
     settings = {"d_model": 8, "batch_size": 64, "finetune_epochs": 2, "max_length": 5, **SMALL[name]}

@@ -113,6 +113,7 @@ def dataset(tmp_path_factory):
     return grammar(tmp_path_factory.mktemp("data") / "grammar")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"targets": "every"}, {"loss": "bce", "negatives": 8}])
 def test_it_learns_that_the_last_item_decides_the_next(dataset, tmp_path, settings):
     """Under binary cross-entropy an item of the user's is never wrong, so seen items are left out of the lists."""

@@ -100,6 +100,7 @@ def test_runs_are_used_again_and_tables_written(place):
     assert re.search(r"sasrec-seed0 .* 0\.\d{4} / 0\.\d{4}", listed.stdout)
 
 
+@pytest.mark.slow
 def test_other_settings_and_other_data_are_refused_before_anything_is_trained(place, tmp_path):
     data, folder = place / "data", place / "data-compare"
     other = ["--set", "sasrec.layers=1"]
@@ -120,6 +121,7 @@ def test_other_settings_and_other_data_are_refused_before_anything_is_trained(pl
     assert "kept" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_half_done_run_is_gone_on_with(place, tmp_path, monkeypatch):
     settings = {"d_model": 16, "batch_size": 32, "finetune_epochs": 3, "minutes": 60.0, "seed": 0}
     run_folder, noted, original = tmp_path / "runs/sasrec-seed0", [], Session._note_epoch
@@ -153,6 +155,7 @@ def test_wrong_input(place, tmp_path):
     fails(data, "--html", tmp_path / "x", "--latex", tmp_path / "x", message="give two files")
 
 
+@pytest.mark.slow
 def test_in_a_narrow_terminal(place):
     """Columns are left out, values never cut; styles say which is best."""
     command = [sys.executable, "-m", "genrec_cli", "compare", str(place / "data"), "--models", MODELS, *QUICK]

@@ -202,18 +202,21 @@ def test_the_bundle_answers_as_its_run(bundled_run, bundle):
     assert item_batch_users(10**7) == 1
 
 
+@pytest.mark.slow
 def test_for_triton(bundled_run, tmp_path):
     """Exporting compares its graph with the bundle's on all requests of golden.json."""
     genrec.export(bundled_run, tmp_path / "triton", k=3, target="triton")
     assert (tmp_path / "triton" / "run" / "1" / "model.onnx").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opset", [17, 20])
 def test_other_opsets(bundled_run, tmp_path, opset):
     result = genrec.export(bundled_run, tmp_path / "bundle", opset=opset, histories=False)
     assert (result["opset"], result["parity"]["same_top_k"]) == (opset, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["int8", "fp16"])
 def test_smaller_numbers_are_refused(bundled_run, tmp_path, kind):
     with pytest.raises(GenRecError, match=f"stays in fp32.*export it without --quantize {kind}"):

@@ -10,6 +10,9 @@ from genrec.training.session import Session
 from tests.helpers import make_dataset
 from tests.training.helpers import assert_equal_weights
 
+pytestmark = pytest.mark.slow
+
+
 NO_TIME = 1e-6
 SASREC = {"model": "sasrec", "d_model": 8, "batch_size": 8, "finetune_epochs": 3}
 TINY = {
