@@ -5,7 +5,6 @@ from collections import Counter
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -18,44 +17,23 @@ from genrec.exporting.graph import export_graph
 from genrec.indexing.scheme import own_scheme
 from genrec.model.checkpoint import load_run
 from tests.data.helpers import sequences
+from tests.exporting.helpers import ENGINES, TwoWays, open_graph
 from tests.helpers import ITEMS, MAX_LENGTH, USERS, make_dataset, make_model, make_run, text_like_scheme
 from tests.oracle import Oracle, assert_exact
 
-ENGINES = ("torch", "onnxruntime")
 TOLERANCE = {"torch": 1e-5, "onnxruntime": 5e-5}
 
 
-def open_graph(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-class Case:
+class Case(TwoWays):
     """A model as module, graph and oracle."""
 
     def __init__(self, model, scheme, folder, k, beams, prior=None):
         folder.mkdir(parents=True)
-        self.module = RecommenderModule(model, scheme, beams, k, prior).eval()
-        self.files = export_graph(self.module, k, folder, 18)
-        self.path = folder / self.files[0]
-        self.session = open_graph(self.path)
+        module = RecommenderModule(model, scheme, beams, k, prior).eval()
+        self.files = export_graph(module, k, folder, 18)
+        super().__init__(module, folder / self.files[0])
         self.oracle = Oracle(model, scheme, MAX_LENGTH)
         self.k = k
-
-    def __call__(self, engine, history, user, exclude_seen=False, banned=None, allowed=None):
-        none = np.zeros((len(user), 0), np.int64)
-        feed = {
-            "history": np.asarray(history, np.int64),
-            "user": np.asarray(user, np.int64),
-            "exclude_seen": np.array(exclude_seen),
-            "banned": none if banned is None else np.asarray(banned, np.int64),
-            "allowed": none if allowed is None else np.asarray(allowed, np.int64),
-        }
-        if engine == "onnxruntime":
-            return self.session.run(["items", "scores"], feed)
-        with torch.inference_mode():
-            return [out.numpy() for out in self.module(*map(torch.from_numpy, feed.values()))]
 
 
 KINDS: dict[str, dict[str, object]] = {

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -22,40 +21,23 @@ from genrec.exporting.graph import export_graph, is_standard
 from genrec.exporting.verify import verify
 from genrec.runtime import Recommender
 from genrec.scoring import item_batch_users
+from tests.exporting.helpers import ENGINES, TwoWays
 from tests.helpers import ITEMS, USERS, make_dataset, make_item_run
 from tests.oracle import assert_exact
 
 MODELS = [name for name in CONFIGS if name != GENREC]
 BUNDLED = ("gru4rec", "fdsa")
 """Whose bundles are looked at: all graphs are compared with brute force, and the rest is the same for all."""
-ENGINES = ("torch", "onnxruntime")
 
 
-class Case:
+class Case(TwoWays):
     """A model as module and as graph."""
 
     def __init__(self, model, folder, k):
         folder.mkdir()
-        self.model, self.module = model, ItemRecommender(model, k).eval()
-        export_graph(self.module, k, folder, 18)
-        self.path = folder / "recommender.onnx"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
-
-    def __call__(self, engine, history, user, exclude_seen=False, banned=None, allowed=None):
-        none = np.zeros((len(user), 0), np.int64)
-        feed = {
-            "history": np.asarray(history, np.int64),
-            "user": np.asarray(user, np.int64),
-            "exclude_seen": np.array(exclude_seen),
-            "banned": none if banned is None else np.asarray(banned, np.int64),
-            "allowed": none if allowed is None else np.asarray(allowed, np.int64),
-        }
-        if engine == "onnxruntime":
-            return self.session.run(["items", "scores"], feed)
-        with torch.inference_mode():
-            return [out.numpy() for out in self.module(*map(torch.from_numpy, feed.values()))]
+        self.model, module = model, ItemRecommender(model, k).eval()
+        export_graph(module, k, folder, 18)
+        super().__init__(module, folder / "recommender.onnx")
 
     @torch.inference_mode()
     def exact(self, history, user):

@@ -15,29 +15,18 @@ from genrec.exporting.graph import export_graph
 from genrec.exporting.half import to_fp16
 from genrec.exporting.quantize import quantize_graph, quantize_rows
 from genrec.model.checkpoint import load_run
+from tests.exporting import helpers
 from tests.helpers import ITEMS, USERS, make_dataset, make_run, text_like_scheme
 
 BOUND = {"int8": 0.25, "fp16": 0.005}
 """Largest difference of an item's score from fp32, for random weights whose scores span 6 to 9."""
 
 
-@functools.cache
-def open_graph(path):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+open_graph = functools.cache(helpers.open_graph)
 
 
-def run_graph(path, history, user, exclude_seen=False, banned=None, allowed=None):
-    none = np.zeros((len(user), 0), np.int64)
-    feed = {
-        "history": np.asarray(history, np.int64),
-        "user": np.asarray(user, np.int64),
-        "exclude_seen": np.array(exclude_seen),
-        "banned": none if banned is None else np.asarray(banned, np.int64),
-        "allowed": none if allowed is None else np.asarray(allowed, np.int64),
-    }
-    return open_graph(path).run(["items", "scores"], feed)
+def run_graph(path, *lists, **more):
+    return open_graph(path).run(["items", "scores"], helpers.feed(*lists, **more))
 
 
 @pytest.fixture(scope="module", params=["own", "text"])
