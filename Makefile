@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 
 test: lint
 	$(VENV)/bin/python -m mypy
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest -m slow

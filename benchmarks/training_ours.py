@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from genrec.config import TrainConfig
@@ -70,21 +71,37 @@ class Timed(PhaseTrainer):
         """None: what is measured is the step."""
 
 
-class FirstBatches(LengthGroupedBatches):
-    """The first batches of an epoch of all examples, in which long ones are as rare as they are in training."""
+class SampledBatches(LengthGroupedBatches):
+    """A few batches of an epoch of all examples.
 
-    def __init__(self, lengths: Ints, batch_size: int, seed: int, count: int) -> None:
+    The first and the last ones are any; those between are evenly spread over all lengths, so that long examples
+    are as rare as they are in training, however few batches there are.
+
+    Args:
+        lengths: int64 [examples].
+        batch_size: Examples in a step.
+        seed: Of the sample.
+        before: How many any batches come first; one more comes last.
+        count: How many are between.
+    """
+
+    def __init__(self, lengths: Ints, batch_size: int, seed: int, before: int, count: int) -> None:
         super().__init__(lengths, batch_size, 0, seed)
-        self.count = count
+        self.before, self.count = before, count
 
     @property
     def steps(self) -> int:
         """Steps of the shortened epoch."""
-        return min(self.count, super().steps)
+        return self.before + self.count + 1
 
     def whole_batches(self, epoch: int) -> list[Ints]:
         """The examples of each step."""
-        return super().whole_batches(epoch)[: self.count]
+        batches = super().whole_batches(epoch)
+        rng = np.random.default_rng([self.seed, epoch])
+        order = np.argsort([self.lengths[batch].sum() for batch in batches], kind="stable")
+        places = (np.arange(self.count) + rng.random()) * len(batches) / self.count
+        chosen = rng.permutation(order[places.astype(np.int64)])
+        return [*batches[: self.before], *(batches[number] for number in chosen), batches[-1]]
 
 
 class OurWay:
@@ -97,9 +114,11 @@ class OurWay:
         self.examples = FinetuneExamples(train_part(data.sequences), builder.mask_item, builder.max_items, True)
         self.collator = Collator(self.examples, built.scheme, builder, config.user_dropout, config.seed)
         self.calls = 0
+        self.places = self.examples.places[:0]
+        """int64 [examples], where in the training part the targets of the last call's counted examples stand."""
 
     def measure(self, steps: int, warm: int = 3) -> dict[str, float]:
-        """Speed and shares over the first steps of another epoch each time.
+        """Speed and shares over some steps of another epoch each time.
 
         Returns:
             "examples_per_second", "outside": share of a step that is neither model nor data, "data": its share,
@@ -107,7 +126,7 @@ class OurWay:
         """
         self.calls += 1
         size = self.config.step_examples
-        batches = FirstBatches(self.examples.lengths(), size, self.calls, steps + warm)
+        batches = SampledBatches(self.examples.lengths(), size, self.calls, warm, steps)
         args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
         width, cpu = self.built.model.config.d_model, torch.device("cpu")
         with SILENT.task("measure") as task, lanes_for(self.config, width, cpu) as lanes:
@@ -119,16 +138,16 @@ class OurWay:
         seconds = trainer.ends[-1] - trainer.ends[warm - 1]
         data, model = sum(trainer.data[warm:-1]), sum(trainer.model_by_step[warm:])
         counted = len(trainer.ends) - warm
-        work = sum(self._flops(batch) for batch in self._shown(batches, warm, counted))
+        assert counted == steps  # the last step's end is not noted
+        shown = list(batches)[warm : warm + counted]
+        self.places = self.examples.places[[example for batch in shown for _, example in batch]]
+        work = sum(self._flops(batch) for batch in shown)
         return {
             "examples_per_second": counted * size / seconds,
             "outside": (seconds - data - model) / (seconds - data),
             "data": data / seconds,
             "flops": work / seconds,
         }
-
-    def _shown(self, batches: LengthGroupedBatches, warm: int, count: int) -> list[list[tuple[int, int]]]:
-        return list(batches)[warm : warm + count]
 
     def _flops(self, batch: list[tuple[int, int]]) -> float:
         """Six operations for each weight that a real token passes: encoder, decoder and head."""

@@ -15,6 +15,7 @@ from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTok
 from genrec.data.tables import Sequences
 from genrec.model.configuration import GenRecConfig
 from genrec.model.modeling import IGNORED, GenRecForConditionalGeneration
+from genrec.training.examples import Ints
 
 BATCH = 16
 _VOCABULARY = 50265
@@ -91,16 +92,22 @@ class PublishedWay:
         self.model = make_model(len(train.lengths), items, shape, seed).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
-    def examples_per_second(self, steps: int) -> float:
-        """The speed over some steps."""
-        started = time.perf_counter()
-        for _ in range(steps):
-            self.step()
-        return steps * BATCH / (time.perf_counter() - started)
+    def examples_per_second(self, places: Ints, steps: int) -> float:
+        """The speed over batches at random.
 
-    def step(self) -> None:
-        """One batch at random."""
-        examples = [self._example(int(place)) for place in self.random.integers(0, len(self.train.items), BATCH)]
+        Args:
+            places: int64 [examples], where in the training part the examples' targets stand.
+            steps: Most batches; fewer where there are not as many examples.
+        """
+        drawn = self.random.permutation(places)[: steps * BATCH]
+        started = time.perf_counter()
+        for first in range(0, len(drawn), BATCH):
+            self.step(drawn[first : first + BATCH])
+        return len(drawn) / (time.perf_counter() - started)
+
+    def step(self, places: Ints) -> None:
+        """One batch."""
+        examples = [self._example(int(place)) for place in places]
         batch = {name: self._padded([example[name] for example in examples], name) for name in examples[0]}
         self.model(**batch).loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)

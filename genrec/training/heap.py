@@ -19,9 +19,18 @@ def give_back() -> None:
 
     Pages that are needed again cost a page fault each, so this belongs between epochs, not between steps.
     """
-    gc.collect()  # trainers and their optimisers hold on to each other
     if library := _glibc():
         library.malloc_trim(0)
+
+
+def forget() -> None:
+    """Free what nothing holds any more, and return it.
+
+    Trainers and their optimisers hold on to each other. To find that out takes as long as the process has objects,
+    so this belongs between phases.
+    """
+    gc.collect()
+    give_back()
 
 
 def _glibc() -> ctypes.CDLL | None:
