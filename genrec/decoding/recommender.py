@@ -29,7 +29,7 @@ class Encoded(NamedTuple):
 
     states: Tensor
     padding: Tensor
-    mixture: Mixture | None
+    mixture: Mixture | None = None
 
 
 class SearchRecommender(nn.Module, ABC):
