@@ -30,6 +30,8 @@ class Source(Protocol):
     path: Path
     info: dict[str, Any]
     """What run.json says."""
+    only_fp32: str | None
+    """Why its numbers cannot be smaller; None where they can."""
 
     def make_module(self, k: int) -> nn.Module:
         """What is traced, in evaluation mode; for lists of `k` items."""
@@ -55,6 +57,8 @@ class GenRecSource:
         run: On the CPU.
         beams: Beams of the search.
     """
+
+    only_fp32: str | None = None
 
     def __init__(self, run: Run, beams: int) -> None:
         self.run, self.beams = run, beams
@@ -101,6 +105,8 @@ class P5Source:
         beams: Beams of the search.
     """
 
+    only_fp32: str | None = "the parts to quantise are told by layer normalisations, of which T5 has none"
+
     def __init__(self, run: P5Run, beams: int) -> None:
         self.run, self.beams = run, beams
         self.path, self.info = run.path, run.info
@@ -143,6 +149,8 @@ class ItemSource:
         info: What run.json says.
         model: On the CPU, in evaluation mode.
     """
+
+    only_fp32: str | None = "nearly all of it is the table that scores are made with"
 
     def __init__(self, path: Path, info: dict[str, Any], model: ItemModel[Any]) -> None:
         self.path, self.info, self.model = path, info, model
