@@ -56,8 +56,8 @@ def make_rows(
 def _printed(row: dict[str, Any]) -> str:
     """What the paper's table has of a row's model; of P5 two sizes, of which the smaller stands for all others."""
     settings = row["settings"] or {}
-    base = row["model"] == P5 and "base" in (settings.get("shape") or settings.get("weights") or "")
-    return "p5 base" if base else str(row["model"])
+    base = settings.get("shape") == "base" or "t5-base" in (settings.get("weights") or "")
+    return "p5 base" if row["model"] == P5 and base else str(row["model"])
 
 
 def _row(subject: Subject, seeds: Seeds, exclude_seen: bool) -> dict[str, Any]:

@@ -139,10 +139,12 @@ def _from_weights(config: P5Config, data: Dataset, weights: str) -> Made:
 def _model_config(base: dict[str, Any], config: P5Config, data: Dataset, language: Language) -> P5ModelConfig:
     """T5's configuration with what P5 adds."""
     scheme, prompts, separator = language
+    before, behind = most_words(prompts, config.max_length, bool(separator))
     own = {
         "user_count": data.user_count,
         "item_count": data.item_count,
-        "whole_words": most_words(prompts, config.max_length, bool(separator)),
+        "words_before": before,
+        "words_behind": behind,
         "max_items": config.max_length,
         "prompts": prompts,
         "separator": separator,

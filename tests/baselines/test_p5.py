@@ -12,10 +12,13 @@ import genrec
 from genrec.baselines.p5.prompts import TEMPLATES, TRAINED, Prompter
 from genrec.baselines.p5.recommender import P5Recommender, P5Scorer, load_p5
 from genrec.baselines.settings import make_baseline_config
+from genrec.comparing.compare import compare
+from genrec.comparing.words import name_of
 from genrec.data.dataset import load_dataset
 from genrec.data.split import train_part
 from genrec.decoding.t5 import T5EncoderPass, t5_generator
 from genrec.errors import GenRecError
+from genrec.runs import find_runs
 from genrec.training.p5 import BuiltP5
 from genrec.training.session import Session
 from tests.baselines.helpers import sequences
@@ -93,9 +96,11 @@ class P5Oracle(Oracle):
             items += [self.config.separator] if self.config.separator else []
         if history and self.config.separator:
             items.pop()
-        words = [*before, person, *between, *items, *after]
-        tokens = [token for word in words for token in word]
-        numbers = [number for number, word in enumerate(words, 1) for _ in word]
+        said = [*before, person, *between, *items]
+        words = [(len(said) - place, word) for place, word in enumerate(said)]
+        words += [(self.config.words_before + place, word) for place, word in enumerate(after, 1)]
+        tokens = [token for _, word in words for token in word]
+        numbers = [number for number, word in words for _ in word]
         return [*tokens, self.scheme.special.end], [*numbers, 0]
 
     def _encode(self, history, user):
@@ -133,7 +138,7 @@ def test_prompts_are_joined_as_a_loop_would(built):
         assert inputs.input_ids[place, : len(tokens)].tolist() == tokens
         assert inputs.word_ids[place, : len(tokens)].tolist() == words
         assert not inputs.word_ids[place, len(tokens) :].any()
-    assert int(inputs.word_ids.max()) <= built.model.config.whole_words
+    assert int(inputs.word_ids.max()) < built.model.whole_words.num_embeddings
 
 
 def test_the_encoder_is_hugging_faces(built):
@@ -214,7 +219,7 @@ def test_examples_are_the_training_parts_own_and_draws_are_repeated(dataset):
     assert not torch.equal(batch["word_ids"], collate([(2, number) for number in range(count)])["word_ids"])
     targets = train.items[collate.examples.places]
     assert batch["labels"].tolist() == built.scheme.item_tokens[targets].tolist()
-    whole = built.scheme.user_tokens[1:, 1]
+    whole = np.setdiff1d(built.scheme.user_tokens[:, 1], [0])
     shown = sum(int(np.isin(row, whole).any()) for row in batch["input_ids"].numpy())
     assert 0.3 * count < shown < 0.7 * count
     filler = collate([places[0], (1, ~3)])
@@ -265,12 +270,12 @@ def taught(grammar, folder, steps):
 
 
 def test_it_learns_that_the_last_item_tells_the_next(tmp_path):
-    assert taught(GRAMMARS["last"](), tmp_path / "data", 200) > 0.9
+    assert taught(GRAMMARS["last"](), tmp_path / "data", 120) > 0.9
 
 
 @pytest.mark.slow
-def test_it_learns_that_three_items_in_any_order_tell_the_next(tmp_path):
-    assert taught(GRAMMARS["set"](), tmp_path / "data", 500) > 0.85
+def test_it_learns_that_only_the_last_two_items_together_tell_the_next(tmp_path):
+    assert taught(GRAMMARS["last two"](), tmp_path / "data", 600) > 0.85
 
 
 def test_a_stopped_run_ends_with_the_weights_of_an_unbroken_one(dataset, tmp_path, monkeypatch):
@@ -303,7 +308,8 @@ def test_pretrained_weights(dataset, small_t5, tmp_path, indexing):
     assert result["protocol"]["leaky"] == (indexing == "leaky-sequential")
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "run")
     words = {tokenizer.decode(row[row > 0]) for row in run.scheme.user_tokens}
-    assert words == {f"user_{number}" for number in range(USERS + 1)}
+    learned = np.flatnonzero(train_part(load_dataset(dataset).sequences).lengths > 1) + 1
+    assert words == {f"user_{number}" for number in (0, *learned)}
     if indexing == "text":
         items = {tokenizer.decode(row[row > 0]) for row in run.scheme.encoder_tokens[1:]}
         assert items == {f"item_{number}" for number in range(1, ITEMS + 1)}
@@ -336,3 +342,14 @@ def test_shapes_are_t5s():
     base = make_baseline_config({"model": "p5", "shape": "base"})
     assert (base.d_model, base.encoder_layers, base.heads, base.ffn_dim) == (768, 12, 12, 3072)
     assert make_baseline_config(json.loads(base.model_dump_json())) == base
+
+
+def test_a_comparison_trains_it_and_says_when_its_tokens_are_leaky(dataset, tmp_path):
+    quick = ["p5.d_model=16", "p5.ffn_dim=32", "finetune_epochs=1", "indexing=leaky-sequential"]
+    found = compare(dataset, tmp_path / "runs", models=["p5", "popularity"], settings=quick, exclude_seen=True)
+    row, _ = found["rows"]
+    assert (row["model"], row["indexing"], name_of(row)) == ("p5", "leaky-sequential", "p5 (leaky)")
+    (told,) = find_runs(tmp_path / "runs")
+    assert (told["model"], told["indexing"], told["status"]) == ("p5", "leaky-sequential", "finished")
+    again = compare(dataset, tmp_path / "runs", models=["p5", "popularity"], settings=quick, exclude_seen=True)
+    assert again["rows"][0]["metrics"] == row["metrics"]

@@ -11,8 +11,9 @@ Where we differ from the paper:
 * Items have honest tokens: the published numbers follow the whole sequences, test items included, which
   `indexing=leaky-sequential` brings back.
 * Without `weights` T5 is trained from scratch, on tokens of our own: one for each word of the prompts, a few for
-  each item and user, and nothing between items, which their whole-word numbers keep apart. Whole-word embeddings
-  begin a tenth as large as the tokens'.
+  each item and user, and nothing between items, which their whole-word numbers keep apart.
+* Words are numbered from the newest item backwards, not from the prompt's first word on: from scratch, T5 else
+  hardly learns which item is the newest.
 * Each item of the training part but a user's first is a target once in an epoch, after all items before it, with
   one prompt drawn; the authors' code draws a stretch and a target per user. The loss is the mean over tokens, not
   over examples.

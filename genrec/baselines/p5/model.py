@@ -17,7 +17,8 @@ class P5ModelConfig(T5Config):
     Args:
         user_count: U.
         item_count: I.
-        whole_words: Most words of a prompt.
+        words_before: Most words of a prompt up to the newest item.
+        words_behind: Most words behind it.
         max_items: Items of a history that are read.
         prompts: Of each template, the words of its three parts in tokens; see `genrec.baselines.p5.prompts`.
         separator: Tokens between items.
@@ -31,7 +32,8 @@ class P5ModelConfig(T5Config):
         self,
         user_count: int = 0,
         item_count: int = 0,
-        whole_words: int = 0,
+        words_before: int = 0,
+        words_behind: int = 0,
         max_items: int = 1,
         prompts: list[list[list[list[int]]]] | None = None,
         separator: list[int] | None = None,
@@ -39,7 +41,7 @@ class P5ModelConfig(T5Config):
         **options: Any,
     ) -> None:
         self.user_count, self.item_count = user_count, item_count
-        self.whole_words, self.max_items = whole_words, max_items
+        self.words_before, self.words_behind, self.max_items = words_before, words_behind, max_items
         self.prompts, self.separator, self.prompt = prompts or [], separator or [], prompt
         super().__init__(**options)
 
@@ -53,16 +55,13 @@ class P5(T5ForConditionalGeneration):
 
     def __init__(self, config: P5ModelConfig) -> None:
         super().__init__(config)
-        self.whole_words = nn.Embedding(config.whole_words + 1, config.d_model)
+        self.whole_words = nn.Embedding(config.words_before + config.words_behind + 1, config.d_model)
         self.post_init()
 
     @torch.no_grad()
     def begin_whole_words(self) -> None:
-        """Draw the whole-word embeddings, which no T5 has: a tenth as large as the tokens'.
-
-        As large as those, they hide the tokens, and a T5 from scratch learns several times slower.
-        """
-        self.whole_words.weight.normal_(std=0.1 * float(self.shared.weight.std()))
+        """Draw the whole-word embeddings, which no T5 has, as large as the tokens' of a T5 from scratch."""
+        self.whole_words.weight.normal_()
 
     def embed(self, input_ids: Tensor, word_ids: Tensor) -> Tensor:
         """What the encoder is given, [batch, length, d_model]; arguments as `PromptInputs`."""

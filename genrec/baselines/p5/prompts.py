@@ -47,16 +47,17 @@ def words_of_templates() -> list[str]:
     return list(dict.fromkeys(spelled.split()))
 
 
-def most_words(prompts: Sequence[Prompt], items: int, separated: bool) -> int:
-    """Words of the longest prompt with a user and so many items."""
-    template = max(sum(map(len, prompt)) for prompt in prompts)
-    return template + 1 + items * (2 if separated else 1)
+def most_words(prompts: Sequence[Prompt], items: int, separated: bool) -> tuple[int, int]:
+    """Most words up to the end of so many items, a user among them; and most words behind those."""
+    before = max(len(first) + 1 + len(between) for first, between, _ in prompts)
+    return before + items * (2 if separated else 1), max(len(after) for *_, after in prompts)
 
 
 class PromptInputs(NamedTuple):
     """What the encoder reads; each int64 [batch, length], padding on the right.
 
-    `word_ids` are the numbers of the words, from 1, the same for all tokens of a word; 0 on the end token.
+    `word_ids` are the numbers of the words, the same for all tokens of a word: from 1 for the newest item on
+    backwards, from `words_before` + 1 on behind it; 0 on the end token.
     """
 
     input_ids: Tensor
@@ -82,6 +83,7 @@ class Prompter(nn.Module):
     def __init__(self, scheme: TokenScheme, config: P5ModelConfig, chosen: Sequence[int]) -> None:
         super().__init__()
         self.pad, self.end, self.count = scheme.special.pad, scheme.special.end, len(chosen)
+        self.words_before = config.words_before
         prompts = [config.prompts[number] for number in chosen]
         for place in range(3):
             words = [prompt[place] for prompt in prompts]
@@ -111,13 +113,16 @@ class Prompter(nn.Module):
         begun = [getattr(self, f"starts{place}")[prompts] for place in range(3)]
         user, history = self.user_tokens[users], self._history(items)
         history_starts = (torch.zeros_like(items).unsqueeze(2) + self.begins).flatten(1)
-        tokens = torch.cat([said[0], user, said[1], history, said[2]], 1)
-        starts = torch.cat([begun[0], _first(user), begun[1], history_starts, begun[2]], 1)
+        tokens = torch.cat([said[0], user, said[1], history], 1)
+        starts = torch.cat([begun[0], _first(user), begun[1], history_starts], 1)
+        before = (starts * (tokens != self.pad)).sum(1, keepdim=True)  # words up to the newest item
+        tokens, starts = torch.cat([tokens, said[2]], 1), torch.cat([starts, begun[2]], 1)
         place = torch.arange(tokens.shape[1], device=tokens.device)
         order = torch.where(tokens != self.pad, place, place + tokens.shape[1]).argsort(1)  # closes the gaps
         tokens, starts = tokens.gather(1, order), starts.gather(1, order)
-        mask = (tokens != self.pad).long()
-        return PromptInputs(tokens, mask, starts.cumsum(1) * mask * (tokens != self.end))
+        mask, word = (tokens != self.pad).long(), starts.cumsum(1) - before
+        numbers = torch.where(word > 0, self.words_before + word, 1 - word)
+        return PromptInputs(tokens, mask, numbers * mask * (tokens != self.end))
 
     def _history(self, items: Tensor) -> Tensor:
         """The tokens of items, and separators between them: [batch, n * widest]."""

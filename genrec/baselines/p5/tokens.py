@@ -10,6 +10,7 @@ import numpy as np
 from genrec.baselines.p5.prompts import TEMPLATES, Prompt, Word, spell, words_of_templates
 from genrec.baselines.settings import P5Config
 from genrec.data.dataset import Dataset
+from genrec.data.split import train_part
 from genrec.errors import GenRecError
 from genrec.indexing.codes import digits
 from genrec.indexing.evidence import read_descriptions
@@ -24,9 +25,9 @@ def own_language(config: P5Config, data: Dataset) -> Language:
     """Tokens of our own: the items' by a rule, the users' in the same way without any, one for each word."""
     scheme = _own_items(config, data)
     users = _user_tokens(data.user_count, config.seed, scheme.vocabulary)
-    first = int(max(users.max(), scheme.vocabulary - 1)) + 1
+    first = int(users.max()) + 1
     words = {word: [first + number] for number, word in enumerate(words_of_templates())}
-    scheme = replace(scheme, user_tokens=users, vocabulary=first + len(words))
+    scheme = replace(scheme, user_tokens=_learned(users, data), vocabulary=first + len(words))
     return scheme, _prompts(words.__getitem__), []
 
 
@@ -50,7 +51,7 @@ def pretrained_language(config: P5Config, data: Dataset, tokenizer: Any, vocabul
         )
     special = SpecialTokens(pad, begin=pad, end=end, mask=pad)  # T5 begins with padding and has no mask
     scheme = text_scheme(data.user_count, data.item_count, config.seed, tokenizer, special)
-    scheme = replace(scheme, vocabulary=vocabulary)
+    scheme = replace(scheme, user_tokens=_learned(scheme.user_tokens, data), vocabulary=vocabulary)
     if config.indexing != TEXT:
         own = _own_items(config, data)
         moved = np.where(own.item_tokens == OWN.pad, pad, own.item_tokens - FIRST_CODE + vocabulary)
@@ -81,6 +82,12 @@ def _user_tokens(count: int, seed: int, first: int) -> TokenMatrix:
     tokens = codes + first + np.cumsum(sizes) - sizes
     tokens[0] = OWN.pad
     return np.insert(tokens, 0, USER_TOKEN, axis=1).astype(np.int32)
+
+
+def _learned(users: TokenMatrix, data: Dataset) -> TokenMatrix:
+    """The same with the unknown user's tokens for those users who have no example to learn from."""
+    learned = np.concatenate([[True], train_part(data.sequences).lengths > 1])
+    return np.where(learned[:, None], users, users[0])
 
 
 def _prompts(tokens_of: Callable[[str], Word]) -> list[Prompt]:
