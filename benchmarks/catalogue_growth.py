@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from inference_models import make_model
 
+from genrec.decoding.decoder import generator_of
 from genrec.decoding.exclusion import list_exclusions
 from genrec.decoding.search import BeamSearch
 from genrec.indexing.codes import digits
@@ -29,7 +30,8 @@ def measure_growth(items: int, repeats: int) -> dict[str, Any]:
     """
     trie = build_trie(_tokens(items))
     scheme = TokenScheme("random", _tokens(2), np.full((1, 1), 4, np.int32), OWN, FIRST_CODE + 3 * 256)
-    search = BeamSearch(make_model(_SHAPE, scheme, users=1, max_length=64), trie, _BEAMS).eval()
+    model = make_model(_SHAPE, scheme, users=1, max_length=64)
+    search = BeamSearch(generator_of(model), trie, _BEAMS).eval()
     states = torch.randn(_BATCH * _LENGTH, _SHAPE["d_model"])
     padding = torch.zeros(_BATCH, 1, 1, _LENGTH)
     seen = torch.randint(1, items + 1, (_BATCH, 50))

@@ -58,7 +58,7 @@ def describe(run: Path) -> dict[str, Any]:
             "status": info["status"],
             "model": model,
             "preset": info["config"]["preset"] if model == GENREC else None,
-            "indexing": info["config"]["indexing"] if model == GENREC else None,
+            "indexing": info["config"].get("indexing"),
             "dataset": info["dataset"]["name"],
             "epochs": result.get("epochs") or _count(epochs),
             "best": result.get("best") or _best(epochs),

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from genrec.baselines.settings import P5
 from genrec.config import GENREC
 from genrec.decoding.scorer import BEAMS, ModuleScorer, TorchScorer
 from genrec.files import read_json
@@ -32,7 +33,7 @@ def open_run(
     Args:
         path: The run.
         device: Where to compute.
-        beams: Beams of GenRec's search; models that score items search nothing.
+        beams: Beams of the search; models that score items search nothing.
         alone: The part of GenRec's mixture to take.
 
     Raises:
@@ -40,12 +41,19 @@ def open_run(
     """
     path = Path(path)
     require_kind(path, RUN)
-    if model_of(read_json(path / RUN_FILE)) == GENREC:
+    name = model_of(read_json(path / RUN_FILE))
+    if name == GENREC:
         run = load_run(path, device)
         config = run.model.config
         prior, share = (run.prior, None) if alone is None else (None, None if alone == "model" else 0.0)
         scorer = TorchScorer(run.model, run.scheme, beams, prior, share)
         return Trained(scorer, run.info, config.user_count, config.item_count)
+    if name == P5:
+        from genrec.baselines.p5.recommender import P5Scorer, load_p5
+
+        found = load_p5(path, device)
+        sizes = found.model.config
+        return Trained(P5Scorer(found.model, found.scheme, beams), found.info, sizes.user_count, sizes.item_count)
     from genrec.baselines.base import load_item_model
     from genrec.baselines.scorer import ItemScorer
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from genrec.baselines.settings import P5
 from genrec.comparing.published import Published
 from genrec.comparing.subjects import Subject
 from genrec.evaluation.bootstrap import compare_means
@@ -48,8 +49,15 @@ def make_rows(
             found = compare_means(ranks[place], ranks[first], KS)[CHIEF]
             row["difference"] = {"from": rows[first]["model"], "metric": CHIEF, **found}
         if published is not None:
-            row["published"] = published.of(row["model"], row["indexing"], exclude_seen)
+            row["published"] = published.of(_printed(row), row["indexing"], exclude_seen)
     return rows
+
+
+def _printed(row: dict[str, Any]) -> str:
+    """What the paper's table has of a row's model; of P5 two sizes, of which the smaller stands for all others."""
+    settings = row["settings"] or {}
+    base = settings.get("shape") == "base" or "t5-base" in (settings.get("weights") or "")
+    return "p5 base" if row["model"] == P5 and base else str(row["model"])
 
 
 def _row(subject: Subject, seeds: Seeds, exclude_seen: bool) -> dict[str, Any]:

@@ -46,10 +46,10 @@ def what_they_lack(missing: Sequence[Missing], data: Dataset) -> dict[str, GenRe
     lacking: dict[str, GenRecError] = {}
     configs = {plan.model: plan.config for plan, _ in missing if isinstance(plan.config, BaselineConfig)}
     for model, config in configs.items():
-        from genrec.training.baseline import BuiltBaseline
+        from genrec.training.baseline import build_baseline
 
         try:
-            BuiltBaseline(config, data)
+            build_baseline(config, data)
         except GenRecError as error:
             lacking[model] = error
     return lacking

@@ -1,4 +1,4 @@
-"""BART's layers as serving wants them: rows flat, maps of the same input joined, no dropout.
+"""Layers as serving wants them: rows flat, maps of the same input joined, no dropout.
 
 The weights are those of the Hugging Face layers; a joined map holds a copy of them as they are when it is made.
 """
@@ -15,13 +15,13 @@ class Projection(nn.Module):
     """Linear maps of one input as a single matrix product, cut into heads.
 
     Args:
-        maps: With the same input; each has `heads` heads.
+        maps: With the same input; each has `heads` heads; all have a bias, or none has.
         scales: What each map's result is multiplied with.
         heads: Number of attention heads.
     """
 
     weight: Tensor
-    bias: Tensor
+    bias: Tensor | None
 
     def __init__(self, maps: Sequence[nn.Linear], scales: Sequence[float], heads: int) -> None:
         super().__init__()
@@ -30,9 +30,9 @@ class Projection(nn.Module):
         pairs = list(zip(maps, scales, strict=True))
         with torch.no_grad():
             weight = torch.cat([one.weight * scale for one, scale in pairs])
-            bias = torch.cat([one.bias * scale for one, scale in pairs])
+            biases = [one.bias * scale for one, scale in pairs if one.bias is not None]
         self.register_buffer("weight", weight, persistent=False)
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("bias", torch.cat(biases) if biases else None, persistent=False)
 
     def forward(self, rows: Tensor, batch: int, count: int) -> Sequence[Tensor]:
         """Project.

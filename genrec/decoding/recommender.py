@@ -1,11 +1,15 @@
 """The whole recommender as one module: item indexes in, ranked item indexes and scores out."""
 
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
+from genrec.decoding.decoder import generator_of
 from genrec.decoding.encoder import EncoderPass
 from genrec.decoding.exclusion import list_exclusions
-from genrec.decoding.mixture import make_mixer
+from genrec.decoding.mixture import Mixture, make_mixer
 from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.search import BeamSearch
 from genrec.indexing.tokens import TokenScheme
@@ -14,34 +18,42 @@ from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import GenRecForConditionalGeneration
 
 
-class RecommenderModule(nn.Module):
-    """Input building, encoder and beam search; what evaluation runs is what export traces.
+class Encoded(NamedTuple):
+    """What a search starts from.
 
-    Args:
-        model: The trained model.
-        scheme: Its tokens.
-        beams: Beams of the search.
-        k: Length of the lists.
-        prior: Mixed with the model's distribution; None leaves the model alone.
-        item_share: As in `make_mixer`.
+    Attributes:
+        states: [batch * length, d_model] of the encoder.
+        padding: [batch, 1, 1, length]; 0, or -inf on padding.
+        mixture: What the decoder's distribution is a part of.
     """
 
-    def __init__(
-        self,
-        model: GenRecForConditionalGeneration,
-        scheme: TokenScheme,
-        beams: int,
-        k: int,
-        prior: TransitionPrior | None = None,
-        item_share: float | None = None,
-    ) -> None:
+    states: Tensor
+    padding: Tensor
+    mixture: Mixture | None = None
+
+
+class SearchRecommender(nn.Module, ABC):
+    """Reads users and searches the trie; what evaluation runs is what export traces.
+
+    Args:
+        user_count: U.
+        item_count: I.
+        search: With at least as many beams as lists are long.
+        k: Length of the lists.
+    """
+
+    def __init__(self, user_count: int, item_count: int, search: BeamSearch, k: int) -> None:
         super().__init__()
-        self.k = k
-        self.mixer = make_mixer(model, prior, item_share)
-        self.user_count = model.config.user_count
-        self.inputs = InputBuilder(scheme, model.config)
-        self.encoder = EncoderPass(model.model.encoder)
-        self.search = BeamSearch(model, build_trie(scheme.item_tokens), max(beams, k))
+        self.user_count, self.item_count, self.search, self.k = user_count, item_count, search, k
+
+    @abstractmethod
+    def read(self, history: Tensor, user: Tensor) -> Encoded:
+        """Encode a batch of users.
+
+        Args:
+            history: int64 [batch, length] known items, oldest first; zeros, wherever they stand, are padding.
+            user: int64 [batch]; 0 is an unknown user.
+        """
 
     def forward(
         self, history: Tensor, user: Tensor, exclude_seen: Tensor, banned: Tensor, allowed: Tensor
@@ -63,20 +75,52 @@ class RecommenderModule(nn.Module):
         """
         # Looked at first: a list that names no known item (any more) allows nothing, not everything.
         only_listed = (allowed != 0).any(dim=1, keepdim=True)
-        history, banned, allowed = (self._known(x, self.inputs.item_count) for x in (history, banned, allowed))
-        user = self._known(user, self.user_count)
+        history, banned, allowed = (_known(numbers, self.item_count) for numbers in (history, banned, allowed))
         seen = history * exclude_seen.to(history.dtype)
         exclusion = list_exclusions(torch.cat([seen, banned], dim=1), allowed, only_listed)
+        states, padding, mixture = self.read(history, _known(user, self.user_count))
+        items, scores = self.search(states, padding, exclusion, mixture)
+        return _widen(items[:, : self.k], scores[:, : self.k], self.k)
+
+
+class RecommenderModule(SearchRecommender):
+    """GenRec: input building, encoder, beam search, and what is mixed with it.
+
+    Args:
+        model: The trained model.
+        scheme: Its tokens.
+        beams: Beams of the search.
+        k: Length of the lists.
+        prior: Mixed with the model's distribution; None leaves the model alone.
+        item_share: As in `make_mixer`.
+    """
+
+    def __init__(
+        self,
+        model: GenRecForConditionalGeneration,
+        scheme: TokenScheme,
+        beams: int,
+        k: int,
+        prior: TransitionPrior | None = None,
+        item_share: float | None = None,
+    ) -> None:
+        search = BeamSearch(generator_of(model), build_trie(scheme.item_tokens), max(beams, k))
+        super().__init__(model.config.user_count, scheme.item_count, search, k)
+        self.mixer = make_mixer(model, prior, item_share)
+        self.inputs = InputBuilder(scheme, model.config)
+        self.encoder = EncoderPass(model.model.encoder)
+
+    def read(self, history: Tensor, user: Tensor) -> Encoded:
+        """Encode histories with a [MASK] after each."""
         mask_item = torch.zeros_like(user).unsqueeze(1) + self.inputs.mask_item
         inputs = self.inputs(torch.cat([history, mask_item], dim=1), user)
         states, padding = self.encoder(inputs)
         mixture = self.mixer(history, inputs, states.view(*inputs.attention_mask.shape, -1))
-        items, scores = self.search(states, padding, exclusion, mixture)
-        return _widen(items[:, : self.k], scores[:, : self.k], self.k)
+        return Encoded(states, padding, mixture)
 
-    @staticmethod
-    def _known(numbers: Tensor, highest: int) -> Tensor:
-        return torch.where(numbers.clamp(0, highest) == numbers, numbers, 0)
+
+def _known(numbers: Tensor, highest: int) -> Tensor:
+    return torch.where(numbers.clamp(0, highest) == numbers, numbers, 0)
 
 
 def _widen(items: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genrec.decoding.candidates import locate
-from genrec.decoding.decoder import BeamDecoder, Memory
+from genrec.decoding.decoder import Generator, Memory
 from genrec.decoding.exclusion import Exclusion, items_left
 from genrec.decoding.mixture import Mixture, mix
 from genrec.indexing.trie import Level, Trie
-from genrec.model.modeling import GenRecForConditionalGeneration
 
 DEAD = -2
 """Node of a beam that no allowed item is left for: equal to no item's node, -1 (no item) included."""
@@ -37,8 +36,7 @@ class TrieLevel(nn.Module):
 
     Args:
         level: Of a trie.
-        head: The map from hidden states to logits.
-        bias: [vocabulary] of the logits.
+        generator: Makes the logits.
         beams: How many nodes at this depth a search may keep.
     """
 
@@ -50,13 +48,13 @@ class TrieLevel(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, level: Level, head: nn.Linear, bias: Tensor, beams: int) -> None:
+    def __init__(self, level: Level, generator: Generator, beams: int) -> None:
         super().__init__()
         for name in ("start", "token", "leaves", "vocabulary", "node_of_item"):
             self.register_buffer(name, torch.from_numpy(getattr(level, name)), persistent=False)
-        tokens = self.vocabulary.long().to(bias.device)
-        self.register_buffer("weight", head.weight.detach()[tokens], persistent=False)
-        self.register_buffer("bias", bias[tokens], persistent=False)
+        tokens = self.vocabulary.long().to(generator.weight.device)
+        self.register_buffer("weight", generator.weight[tokens], persistent=False)
+        self.register_buffer("bias", generator.bias[tokens], persistent=False)
         counts = np.diff(level.start)
         self.widest, self.aligned = level.widest, level.aligned
         self.full = bool((counts == self.widest).all())
@@ -125,13 +123,12 @@ class BeamSearch(nn.Module):
     item_of_leaf: Tensor
     prefix: Tensor
 
-    def __init__(self, model: GenRecForConditionalGeneration, trie: Trie, beams: int) -> None:
+    def __init__(self, generator: Generator, trie: Trie, beams: int) -> None:
         super().__init__()
-        self.decoder = BeamDecoder(model.model.decoder)
-        bias = model.final_logits_bias[0]
-        self.levels = nn.ModuleList(TrieLevel(level, model.lm_head, bias, beams) for level in trie.levels)
-        start = int(model.config.decoder_start_token_id)
-        self.register_buffer("prefix", torch.tensor([[start, *trie.prefix.tolist()]]), persistent=False)
+        self.decoder = generator.decoder
+        self.levels = nn.ModuleList(TrieLevel(level, generator, beams) for level in trie.levels)
+        prefix = torch.tensor([[generator.start, *trie.prefix.tolist()]])
+        self.register_buffer("prefix", prefix, persistent=False)
         self.register_buffer("item_of_leaf", torch.from_numpy(trie.item_of_leaf), persistent=False)
 
     def forward(

@@ -37,7 +37,7 @@ def export(
         run: Folder of a finished run.
         output: Folder to write.
         k: Length of the lists.
-        beams: Beams of GenRec's search; at least `k` are used.
+        beams: Beams of the search, where the model has one; at least `k` are used.
         quantize: "none"; "int8" or "fp16" store GenRec's graph so and measure what that costs and gains.
         opset: Version of the ONNX operator set, 17 to 20.
         histories: Whether users and their histories go with it.
@@ -47,8 +47,8 @@ def export(
 
     Returns:
         {"bundle": path, "files": {name: {"sha256", "bytes"}}, "parity": {"max_abs_diff", "same_top_k", ...},
-        "model_type", "k", "beams", "opset", "quantize", "indexing", "leaky", "target"}, of which a reference model
-        has no "beams" and "indexing" (None); and where it is quantised "comparison", as
+        "model_type", "k", "beams", "opset", "quantize", "indexing", "leaky", "target"}, of which a model that
+        scores items has no "beams" and "indexing" (None); and where it is quantised "comparison", as
         `genrec.exporting.comparison.compare` returns it.
 
     Raises:
@@ -61,14 +61,14 @@ def export(
     require_kind(Path(run), RUN)
     # What can go wrong by a slip is told by now, before seconds go into importing torch.
     from genrec.exporting.content import write_bundle
-    from genrec.exporting.sources import GenRecSource, open_source
+    from genrec.exporting.sources import open_source
     from genrec.exporting.triton import write_repository
 
     source = open_source(Path(run), max(beams, k))
-    if quantize != "none" and not isinstance(source, GenRecSource):
+    if quantize != "none" and source.only_fp32:
         raise GenRecError(
-            f"{run} is a run of {source.info['config']['model']}, which stays in fp32: nearly all of it is the "
-            f"table that scores are made with; export it without --quantize {quantize}"
+            f"{run} is a run of {source.info['config']['model']}, which stays in fp32: {source.only_fp32}; export "
+            f"it without --quantize {quantize}"
         )
     settings = {"k": k, "quantize": quantize, "opset": opset, "histories": histories}
     write = write_repository if target == "triton" else write_bundle

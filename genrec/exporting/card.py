@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from genrec.baselines.settings import P5
+
 _CALL = """\
 ```python
 import numpy as np
@@ -87,7 +89,7 @@ def _facts(manifest: dict[str, Any]) -> str:
 
 
 def _searches(manifest: dict[str, Any]) -> bool:
-    """Whether the model generates items by a search, as GenRec does; reference models score all of them."""
+    """Whether the model generates items by a search; else it scores all of them."""
     return manifest["beams"] is not None
 
 
@@ -98,9 +100,10 @@ def _reading(manifest: dict[str, Any]) -> dict[str, Any]:
             "input": f"at most {manifest['max_length']} items; the newest are kept",
             "lists": f"the best {manifest['k']} of all items, each of which is scored",
         }
+    unit = "items" if manifest["model_type"] == P5 else "tokens"
     return {
         "item tokens": f"{manifest['indexing']}, at most {manifest['depth']} per item",
-        "encoder input": f"at most {manifest['max_length']} tokens; the newest items are kept",
+        "encoder input": f"at most {manifest['max_length']} {unit}; the newest items are kept",
         "search": f"{manifest['beams']} beams, lists of {manifest['k']}",
     }
 
@@ -167,6 +170,8 @@ def _limits(manifest: dict[str, Any]) -> str:
 
 
 def _optimum(manifest: dict[str, Any]) -> str:
+    if manifest["model_type"] == P5:
+        return "Graphs in Hugging Face Optimum's layout are left out: nothing in them would make p5's prompts."
     if not _searches(manifest):
         return (
             "Graphs in Hugging Face Optimum's layout are left out: they are those of an encoder and a decoder, as "

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from torch import nn
 
 from genrec.baselines.base import ItemModel, load_item_model
+from genrec.baselines.p5.recommender import P5Recommender, P5Run, P5Scorer, load_p5
 from genrec.baselines.scorer import ItemRecommender, ItemScorer
+from genrec.baselines.settings import P5
 from genrec.config import GENREC
 from genrec.decoding.recommender import RecommenderModule
 from genrec.decoding.scorer import TorchScorer
@@ -28,6 +30,8 @@ class Source(Protocol):
     path: Path
     info: dict[str, Any]
     """What run.json says."""
+    only_fp32: str | None
+    """Why its numbers cannot be smaller; None where they can."""
 
     def make_module(self, k: int) -> nn.Module:
         """What is traced, in evaluation mode; for lists of `k` items."""
@@ -53,6 +57,8 @@ class GenRecSource:
         run: On the CPU.
         beams: Beams of the search.
     """
+
+    only_fp32: str | None = None
 
     def __init__(self, run: Run, beams: int) -> None:
         self.run, self.beams = run, beams
@@ -91,14 +97,60 @@ class GenRecSource:
         }
 
 
+class P5Source:
+    """A run of P5.
+
+    Args:
+        run: On the CPU.
+        beams: Beams of the search.
+    """
+
+    only_fp32: str | None = "the parts to quantise are told by layer normalisations, of which T5 has none"
+
+    def __init__(self, run: P5Run, beams: int) -> None:
+        self.run, self.beams = run, beams
+        self.path, self.info = run.path, run.info
+
+    def make_module(self, k: int) -> nn.Module:
+        """Prompts, encoder and beam search."""
+        return P5Recommender(self.run.model, self.run.scheme, self.beams, k).eval()
+
+    def scorer(self) -> Scorer:
+        """With as many beams."""
+        return P5Scorer(self.run.model, self.run.scheme, self.beams)
+
+    def write_beside(self, folder: Path, opset: int) -> list[str]:
+        """Nothing: in Optimum's layout, nobody would make prompts for the encoder."""
+        return []
+
+    def facts(self) -> dict[str, Any]:
+        """Sizes of the model, and of its search."""
+        config, scheme = self.run.model.config, self.run.scheme
+        return {
+            "model_type": P5,
+            "beams": self.beams,
+            "depth": scheme.depth,
+            "max_length": config.max_items,
+            "d_model": config.d_model,
+            "user_count": config.user_count,
+            "item_count": scheme.item_count,
+            "indexing": scheme.indexing,
+            "leaky": scheme.indexing == "leaky-sequential",
+            "item_share": 0.0,
+            "prior": {},
+        }
+
+
 class ItemSource:
-    """A run of a reference model.
+    """A run of a reference model that scores items.
 
     Args:
         path: The run.
         info: What run.json says.
         model: On the CPU, in evaluation mode.
     """
+
+    only_fp32: str | None = "nearly all of it is the table that scores are made with"
 
     def __init__(self, path: Path, info: dict[str, Any], model: ItemModel[Any]) -> None:
         self.path, self.info, self.model = path, info, model
@@ -133,16 +185,19 @@ class ItemSource:
         }
 
 
-def open_source(path: Path, beams: int) -> GenRecSource | ItemSource:
+def open_source(path: Path, beams: int) -> GenRecSource | P5Source | ItemSource:
     """Load a finished run.
 
     Args:
         path: The run.
-        beams: Beams of GenRec's search.
+        beams: Beams of the search.
 
     Raises:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
     """
-    if model_of(read_json(path / RUN_FILE)) == GENREC:
+    name = model_of(read_json(path / RUN_FILE))
+    if name == GENREC:
         return GenRecSource(load_run(path), beams)
+    if name == P5:
+        return P5Source(load_p5(path), beams)
     return ItemSource(path, open_finished(path), load_item_model(path).eval())

@@ -11,7 +11,9 @@ from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
 TEXT = "text"
 
 
-def text_scheme(user_count: int, item_count: int, seed: int, tokenizer: Any) -> TokenScheme:
+def text_scheme(
+    user_count: int, item_count: int, seed: int, tokenizer: Any, special: SpecialTokens | None = None
+) -> TokenScheme:
     """The paper's scheme: "user_12" and "item_1234" split by a pretrained tokenizer.
 
     The numbers are shuffled with the seed: those of public files tell the order of first appearance.
@@ -20,12 +22,13 @@ def text_scheme(user_count: int, item_count: int, seed: int, tokenizer: Any) -> 
         user_count: Number of users, U.
         item_count: Number of items, I.
         seed: The run's seed.
-        tokenizer: A Hugging Face tokenizer with pad, bos, eos and mask tokens.
+        tokenizer: A Hugging Face tokenizer.
+        special: What stands for its special tokens; by default its own pad, bos, eos and mask.
 
     Raises:
         GenRecError: The tokenizer lacks a special token.
     """
-    special = _special(tokenizer)
+    special = special or _special(tokenizer)
     numbers = item_numbers(item_count, seed)
     items = _tokenise(tokenizer, [f" item_{number}" for number in numbers])
     if len({len(tokens) for tokens in items}) > 1:

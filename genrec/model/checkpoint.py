@@ -4,10 +4,11 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from genrec.baselines.settings import BaselineConfig
@@ -34,6 +35,8 @@ from genrec.ids import (
 )
 from genrec.indexing.tokens import TokenScheme, load_scheme
 from genrec.model.modeling import GenRecForConditionalGeneration
+
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 
 @dataclass(frozen=True)
@@ -159,14 +162,23 @@ def load_prior(path: Path, item_count: int, weight: float) -> TransitionPrior:
 
 
 def load_model(path: Path) -> GenRecForConditionalGeneration:
-    """Load the weights of a folder, strictly: nothing may be missing or left over.
+    """GenRec by `load_strictly`."""
+    return load_strictly(GenRecForConditionalGeneration, path)
+
+
+def load_strictly(kind: type[Model], path: Path) -> Model:
+    """Load the weights of a folder: nothing may be missing or left over.
+
+    Args:
+        kind: The model's class.
+        path: The folder.
 
     Raises:
         GenRecError: The weights are missing or damaged, or do not fit config.json.
     """
     quiet_libraries()
     try:
-        model, loading = GenRecForConditionalGeneration.from_pretrained(
+        model, loading = kind.from_pretrained(
             path, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -8,13 +8,30 @@ import torch
 from genrec.baselines.base import load_item_model, model_class
 from genrec.baselines.examples import ItemCollator
 from genrec.baselines.scorer import ItemScorer
-from genrec.baselines.settings import BaselineConfig
+from genrec.baselines.settings import BaselineConfig, P5Config
 from genrec.data.dataset import Dataset, Sequences
 from genrec.model.checkpoint import quiet_libraries
+from genrec.training.trainable import Trainable
+
+
+def build_baseline(config: BaselineConfig, data: Dataset) -> Trainable:
+    """A reference model before its training.
+
+    Raises:
+        GenRecError: The dataset lacks what the model reads, or pretrained weights cannot be had.
+    """
+    if isinstance(config, P5Config):
+        from genrec.training.p5 import BuiltP5
+
+        return BuiltP5(config, data)
+    return BuiltBaseline(config, data)
 
 
 class BuiltBaseline:
-    """A reference model; a `genrec.training.trainable.Trainable`. The same seed gives the same weights."""
+    """A reference model that scores items; a `genrec.training.trainable.Trainable`.
+
+    The same seed gives the same weights.
+    """
 
     scheme = None
 

@@ -123,7 +123,7 @@ class Collator:
     seed: int
 
     def __call__(self, places: list[Place]) -> dict[str, Tensor]:
-        epoch, numbers, filler = _read(places)
+        epoch, numbers, filler = read_places(places)
         items, users, targets = self.examples.rows(numbers, epoch)
         users = self.shown(users, numbers, epoch)
         targets[filler] = 0
@@ -159,14 +159,14 @@ class PrefixCollator(Collator):
 
     def __call__(self, places: list[Place]) -> dict[str, Tensor]:
         """Sequences without their last item, which nothing is learned from."""
-        epoch, numbers, filler = _read(places)
+        epoch, numbers, filler = read_places(places)
         items, users, first = self.examples.windows(numbers)
         known = np.arange(items.shape[1]) < first[:, None]
         targets = np.where(known | filler[:, None], 0, items)
         return self.gather(items[:, :-1], self.shown(users, numbers, epoch), targets)
 
 
-def _read(places: list[Place]) -> tuple[int, Ints, NDArray[np.bool_]]:
+def read_places(places: list[Place]) -> tuple[int, Ints, NDArray[np.bool_]]:
     """The epoch, the examples' numbers, and which of them are fillers."""
     drawn = np.array([example for _, example in places], dtype=np.int64)
     filler = drawn < 0

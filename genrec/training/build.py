@@ -126,7 +126,7 @@ def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
 
 
 def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
-    folder = _fetch(weights)
+    folder = fetch_weights(weights)
     tokenizer, bart = _open(folder)
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
     _check_shape(config, bart, found, weights)
@@ -190,7 +190,7 @@ def first_item_share(config: TrainConfig) -> float:
     return 0.5 if config.item_loss else 0.0
 
 
-def _fetch(weights: str) -> str:
+def fetch_weights(weights: str) -> str:
     """The local folder of pretrained weights: as given, from the hub's cache, or from the hub.
 
     Raises:
@@ -240,12 +240,17 @@ def _damaged(folder: str, error: Exception) -> GenRecError:
 
 
 def _check_shape(config: TrainConfig, bart: BartConfig, found: dict[str, int], weights: str) -> None:
-    faults = [
-        f"{key} {getattr(config, key)} (the weights have {found[key]})"
-        for key in SHAPE
-        if getattr(config, key) not in (None, found[key])
-    ]
+    faults = contradictions(config, found)
     if config.max_length > bart.max_position_embeddings:
         faults.append(f"max_length {config.max_length} (the weights reach {bart.max_position_embeddings})")
     if faults:
         raise GenRecError(f"the settings contradict the weights {weights}: {', '.join(faults)}")
+
+
+def contradictions(config: Any, found: dict[str, int]) -> list[str]:
+    """The settings of SHAPE that are given and are others than pretrained weights have."""
+    return [
+        f"{key} {getattr(config, key)} (the weights have {found[key]})"
+        for key in SHAPE
+        if getattr(config, key) not in (None, found[key])
+    ]

@@ -197,9 +197,9 @@ def _settings_of(config: dict[str, Any]) -> "Settings":
 def _build(config: "Settings", data: Dataset, pretrained: "Run | None") -> "Trainable":
     """What the session trains."""
     if not isinstance(config, TrainConfig):
-        from genrec.training.baseline import BuiltBaseline
+        from genrec.training.baseline import build_baseline
 
-        return BuiltBaseline(config, data)
+        return build_baseline(config, data)
     from genrec.training.build import build
 
     return _from_run(pretrained, config) if pretrained else build(config, data)

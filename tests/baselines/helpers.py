@@ -7,11 +7,12 @@ import torch
 
 from genrec.baselines.base import ItemModel, model_class
 from genrec.baselines.examples import ItemCollator
-from genrec.baselines.settings import CONFIGS, make_baseline_config
+from genrec.baselines.settings import CONFIGS, P5, make_baseline_config
 from genrec.config import GENREC
 from genrec.data.tables import Sequences
 
-MODELS = [name for name in CONFIGS if name != GENREC]
+MODELS = [name for name in CONFIGS if name not in (GENREC, P5)]
+"""Those that score items."""
 USERS, ITEMS = 4, 12
 TRANSFORMER = {"heads": 2, "ffn_dim": 16}
 SMALL: dict[str, dict[str, Any]] = {

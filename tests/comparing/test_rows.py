@@ -56,3 +56,18 @@ def test_differences_of_means():
     mixed = compare_means([HALF, ALWAYS], [NEVER], (1,))["HR@1"]
     assert mixed["difference"] == 0.75
     assert 0.5 < mixed["low"] < 0.75 < mixed["high"] < 1
+
+
+def test_published_values_are_of_p5s_size():
+    class Names:
+        def of(self, model, indexing, exclude_seen):
+            return model
+
+    for settings, name in (
+        ({"shape": "narrow", "weights": None}, "p5"),
+        ({"shape": "base", "weights": None}, "p5 base"),
+        ({"shape": None, "weights": "google-t5/t5-base"}, "p5 base"),
+    ):
+        subject = Subject("p5", (), {**NOTHING, "settings": settings})
+        (row,) = make_rows([subject], [[HALF]], False, Names())
+        assert row["published"] == name

@@ -64,5 +64,5 @@ def test_without_models_by_name_those_that_cannot_be_made_are_left_out(data, tmp
     monkeypatch.setattr("genrec.comparing.compare.Field", lambda *_: pytest.fail("far enough"))
     with pytest.raises(pytest.fail.Exception, match="far enough"):
         compare(data.path, tmp_path / "runs", reporter=Listener())
-    assert [run.plan.model for run in trained] == ["genrec"]
+    assert [run.plan.model for run in trained] == ["genrec", "p5"]
     assert ("sasrec is left out: no",) in warned

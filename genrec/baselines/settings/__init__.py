@@ -11,21 +11,27 @@ from typing import Any, Final
 from genrec.baselines.settings.attention import BERT4RecConfig, FDSAConfig, S3RecConfig, SASRecConfig
 from genrec.baselines.settings.base import BaselineConfig
 from genrec.baselines.settings.recurrent import GRU4RecConfig
+from genrec.baselines.settings.text import P5Config
 from genrec.baselines.settings.windowed import CaserConfig, HGNConfig
 from genrec.config import GENREC, TrainConfig, TrainerConfig, check_config
 
 __all__ = [
     "CONFIGS",
+    "P5",
     "BERT4RecConfig",
     "BaselineConfig",
     "CaserConfig",
     "FDSAConfig",
     "GRU4RecConfig",
     "HGNConfig",
+    "P5Config",
     "S3RecConfig",
     "SASRecConfig",
     "make_baseline_config",
 ]
+
+P5: Final = "p5"
+"""The reference model that generates item tokens; the others score items."""
 
 CONFIGS: Final[Mapping[str, type[TrainerConfig]]] = {
     GENREC: TrainConfig,
@@ -34,6 +40,7 @@ CONFIGS: Final[Mapping[str, type[TrainerConfig]]] = {
     "fdsa": FDSAConfig,
     "gru4rec": GRU4RecConfig,
     "hgn": HGNConfig,
+    P5: P5Config,
     "s3rec": S3RecConfig,
     "sasrec": SASRecConfig,
 }
@@ -50,4 +57,4 @@ def make_baseline_config(given: dict[str, Any]) -> BaselineConfig:
     kind = CONFIGS[name]
     assert issubclass(kind, BaselineConfig)  # GenRec's settings are made by genrec.config
     defaults = tomllib.loads((files("genrec.baselines") / "defaults.toml").read_text(encoding="utf-8"))
-    return check_config(kind, {**defaults[name], **given})
+    return check_config(kind, kind.complete(given, defaults[name]))

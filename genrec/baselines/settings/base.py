@@ -1,6 +1,6 @@
 """What the settings of the reference models have in common."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,16 @@ class BaselineConfig(TrainerConfig):
     """Share of activations dropped in training."""
     max_length: int = Field(ge=1, le=16384)
     """Items of a history that the model reads; the newest are kept."""
+
+    @classmethod
+    def complete(cls, given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+        """All settings.
+
+        Args:
+            given: Those that were asked for.
+            defaults: The model's section of defaults.toml.
+        """
+        return {**defaults, **given}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "BaselineConfig":
