@@ -28,6 +28,8 @@ from genrec.config import TrainConfig, make_config
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.data.split import train_part
 
+_WAYS: dict[str, dict[str, Any]] = {"genrec": {}, "merged": {"encoder_merge": "item"}}
+_MORE_WAYS: dict[str, dict[str, Any]] = {BART_BASE: {"bf16": {"precision": "bf16"}}}
 _BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads": 12, "ffn_dim": 3072}
 _STEPS = {WIDE: 40, "base": 6, BART_BASE: 8}
 _PEER_STEPS = {WIDE: 100, BART_BASE: 8}
@@ -43,9 +45,9 @@ def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
 
 
 def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[str, Any]:
-    """One shape: genrec, genrec with merged item tokens, and the peer where there is one."""
-    ways = {"genrec": OurWay(data, settings(name, folder), folder)}
-    ways["merged"] = OurWay(data, settings(name, folder, encoder_merge="item"), folder)
+    """One shape: genrec, with merged item tokens, perhaps with bf16 products, and the peer where there is one."""
+    wanted = _WAYS | _MORE_WAYS.get(name, {})
+    ways = {way: OurWay(data, settings(name, folder, **changed), folder) for way, changed in wanted.items()}
     peer = None
     if name in _PEER_STEPS:
         shape = {key: getattr(ways["genrec"].config, key) for key in _BART_SHAPE}
@@ -59,17 +61,17 @@ def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[
             found["peer"] = peer.examples_per_second(ways["genrec"].places, _PEER_STEPS[name])
         rounds.append(found)
         print(name, found, file=sys.stderr, flush=True)
-    return summary(name, rounds[1:])  # in the first one memory is taken for the first time
+    return summary(name, list(ways), rounds[1:])  # in the first one memory is taken for the first time
 
 
-def summary(name: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(name: str, ways: list[str], rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the rounds; ratios are taken within a round."""
 
     def median(values: list[float]) -> float:
         return statistics.median(values)
 
-    result: dict[str, Any] = {"shape": name, "matrix_rate": median([r["rate"] for r in rounds])}
-    for way in ("genrec", "merged"):
+    result: dict[str, Any] = {"shape": name, "ways": ways, "matrix_rate": median([r["rate"] for r in rounds])}
+    for way in ways:
         result[way] = {key: median([r[way][key] for r in rounds]) for key in rounds[0][way]}
         result[way]["limit_share"] = median([r[way]["flops"] / r["rate"] for r in rounds])
         if "peer" in rounds[0]:
@@ -92,12 +94,12 @@ def show(figures: dict[str, Any]) -> None:
     console = Console(width=140)
     table = Table("", "examples/s", "peer", "ratio", "share of the limit", "outside model and data", "data")
     for shape in figures["shapes"]:
-        for way in ("genrec", "merged"):
+        for way in shape["ways"]:
             found = shape[way]
             peer = f"{shape['peer']:,.1f}" if "peer" in shape else ""
             ratio = f"{found['ratio']:.1f}" if "ratio" in found else ""
             shares = [f"{found[key]:.1%}" for key in ("limit_share", "outside", "data")]
-            name = f"{shape['shape']}{', merged' if way == 'merged' else ''}"
+            name = shape["shape"] if way == "genrec" else f"{shape['shape']}, {way}"
             table.add_row(name, f"{found['examples_per_second']:,.1f}", peer, ratio, *shares)
     rates = ", ".join(f"{shape['matrix_rate'] / 1e9:,.0f}" for shape in figures["shapes"])
     console.print(f"{figures['threads']} threads; a large matrix product ran at {rates} GFLOP/s")

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from genrec.decoding.prior import TransitionPrior
 from genrec.model.inputs import EncoderInputs
 from genrec.model.modeling import GenRecForConditionalGeneration
 
@@ -12,18 +13,25 @@ class ItemHead(nn.Module):
     Args:
         model: Trained with `item_loss`.
         share: Of the head beside the decoder, between 0 and 1.
+        prior: Multiplies it.
     """
 
-    def __init__(self, model: GenRecForConditionalGeneration, share: float) -> None:
+    def __init__(
+        self, model: GenRecForConditionalGeneration, share: float, prior: TransitionPrior | None = None
+    ) -> None:
         super().__init__()
-        self.share, self.item_logits = share, model.item_logits
+        self.share, self.item_logits, self.prior = share, model.item_logits, prior
         model.unseen_bias()  # is kept by the model, and so is a constant of a traced graph
 
-    def forward(self, inputs: EncoderInputs, states: Tensor) -> Tensor:
+    def forward(self, history: Tensor, inputs: EncoderInputs, states: Tensor) -> Tensor:
         """float32 [batch, items + 1], rows sum to 1.
 
         Args:
+            history: int64 [batch, length] known items, zeros are padding.
             inputs: What the encoder read.
             states: [batch, length, d_model] its states.
         """
-        return self.item_logits(inputs.input_ids, states).float().softmax(1)
+        logits = self.item_logits(inputs.input_ids, states).float()
+        if self.prior is not None:
+            logits = logits + self.prior.log_factor(history, logits)
+        return logits.softmax(1)

@@ -31,11 +31,11 @@ class Mixture(NamedTuple):
 
 
 class Mixer(nn.Module):
-    """Makes the mixture that a model was trained for: the decoder, an item head, a prior.
+    """Makes the mixture that a model was trained for: the decoder, and an item head or a prior.
 
     Args:
-        head: Shares what the prior leaves with the decoder.
-        prior: From the history alone.
+        head: Shares the mass with the decoder; a prior is a part of it.
+        prior: Shares the mass with the decoder where there is no head.
     """
 
     def __init__(self, head: ItemHead | None, prior: TransitionPrior | None) -> None:
@@ -50,16 +50,14 @@ class Mixer(nn.Module):
             inputs: What the encoder read.
             states: [batch, length, d_model] its states.
         """
-        if self.head is None and self.prior is None:
-            return None
-        rest, listed, every = torch.ones_like(states[:, 0, :1], dtype=torch.float32), None, None
-        if self.prior is not None:
-            items, mass, rest = self.prior(history)
-            listed = items, mass
         if self.head is not None:
-            every = self.head(inputs, states) * (self.head.share * rest)
-            rest = rest * (1 - self.head.share)
-        return Mixture(rest, listed, every)
+            rest = torch.full_like(states[:, 0, :1], 1 - self.head.share, dtype=torch.float32)
+            return Mixture(rest, None, self.head(history, inputs, states) * self.head.share)
+        if self.prior is None:
+            return None
+        items, probabilities = self.prior(history)
+        mass = probabilities * self.prior.weight
+        return Mixture(1 - mass.sum(1, keepdim=True), (items, mass), None)
 
 
 def make_mixer(
@@ -69,11 +67,11 @@ def make_mixer(
 
     Args:
         model: A model.
-        prior: What is mixed with it.
+        prior: What goes with its item head, or with its decoder where it has none.
         item_share: Of its item head, 0 leaves the decoder alone; None takes the model's own.
     """
     share = model.config.item_share if item_share is None else item_share
-    return Mixer(ItemHead(model, share) if share else None, prior)
+    return Mixer(ItemHead(model, share, prior), None) if share else Mixer(None, prior)
 
 
 def mix(likelihood: Tensor, mass: Tensor, share: Tensor) -> Tensor:

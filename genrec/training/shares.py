@@ -1,4 +1,4 @@
-"""The shares of a mixture, chosen by validation once the model is trained: the item head's, then the prior's."""
+"""The shares of a mixture, chosen by validation once the model is trained: the item head's and the prior's."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,17 +10,20 @@ from genrec.training.history import BEST
 from genrec.training.validation import Validation
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-"""Those that are tried. Neither takes all: the other part still ranks what it knows nothing of."""
+"""Of a prior beside a decoder. Neither takes all: the other part still ranks what it knows nothing of."""
 
 HEAD_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
-"""The item head's."""
+"""Of an item head beside a decoder."""
+
+POWERS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
+"""To which a prior multiplies an item head."""
 
 
 def choose_shares(run: Path, built: Built, validation: Validation, device: Any) -> dict[str, Any]:
     """Choose on the validation items, seen items excluded as `genrec recommend` does.
 
     Args:
-        run: Holds the transition counts, if they are to be mixed in.
+        run: Holds the transition counts, if they are to be used.
         built: The trained model; it takes the shares on.
         validation: Of that model.
         device: Where to compute.
@@ -30,19 +33,22 @@ def choose_shares(run: Path, built: Built, validation: Validation, device: Any) 
         that chooses}}. Nothing is tried where nobody has a validation item.
     """
     found = {}
+    settings = built.model.config
+
+    def take_head(share: float) -> None:
+        settings.item_share = share
+
     if built.config.item_loss:
-
-        def take_head(share: float) -> None:
-            built.model.config.item_share = share
-
-        found["item_head"] = _choose(HEAD_SHARES, take_head, validation, built.model.config.item_share)
+        found["item_head"] = _choose(HEAD_SHARES, take_head, validation, settings.item_share)
     if built.config.prior != "none":
         prior = built.prior = load_prior(run, built.scheme.item_count, 0.0).to(device)
 
-        def take_prior(share: float) -> None:
-            prior.weight = share
+        def take_prior(weight: float) -> None:
+            prior.weight = weight
 
-        found["prior"] = _choose(SHARES, take_prior, validation, 0.0)
+        found["prior"] = _choose(POWERS if settings.item_share else SHARES, take_prior, validation, 0.0)
+        if settings.item_share and prior.weight:  # the head is another now
+            found["item_head"] = _choose(HEAD_SHARES[1:], take_head, validation, settings.item_share)
     return found
 
 

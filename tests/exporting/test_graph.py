@@ -10,7 +10,7 @@ import torch
 
 from genrec.data.followers import count_followers
 from genrec.data.split import train_part
-from genrec.decoding.prior import TransitionPrior
+from genrec.decoding.prior import FLOOR, TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
 from genrec.exporting import graph
 from genrec.exporting.graph import export_graph
@@ -106,23 +106,21 @@ def headed(run, followers, tmp_path_factory):
 
 
 def mixture(oracle, followers, history, user, share=0.0):
-    """Log-probability of every item under the mixture, one item at a time."""
+    """Log-probability of every item under what is ranked by, one item at a time."""
     counts = Counter()
     for back, item in enumerate([item for item in history if item][::-1][:5]):
         for place in range(followers.starts[item], followers.starts[item + 1]):
             counts[int(followers.items[place])] += followers.counts[place] * 0.5**back
-    total, weight = sum(counts.values()), WEIGHT if counts else 0.0
+    total, weight = sum(counts.values()) or 1, WEIGHT if counts else 0.0
     real = [item for item in history if item]
-    own, head = oracle.scores(real, user), oracle.item_probabilities(real, user)
-    return {
-        item: float(
-            np.log(
-                (1 - weight) * ((1 - share) * np.exp(score) + share * head[item])
-                + weight * counts[item] / (total or 1)
-            )
-        )
-        for item, score in own.items()
-    }
+    own = {item: np.exp(score) for item, score in oracle.scores(real, user).items()}
+    prior = {item: counts[item] / total for item in own}
+    if not share:
+        return {item: float(np.log((1 - weight) * own[item] + weight * prior[item])) for item in own}
+    head = oracle.item_probabilities(real, user)
+    product = {item: head[item] * (prior[item] + FLOOR) ** WEIGHT for item in own}
+    whole = sum(product.values())
+    return {item: float(np.log((1 - share) * own[item] + share * product[item] / whole)) for item in own}
 
 
 def check_mixture(case, engine, followers, share):
@@ -146,7 +144,7 @@ def test_a_prior_is_mixed_item_by_item(mixed, followers, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_item_head_is_mixed_item_by_item(headed, followers, engine):
+def test_a_prior_multiplies_an_item_head_which_is_mixed_item_by_item(headed, followers, engine):
     check_mixture(headed, engine, followers, SHARE)
 
 

@@ -111,3 +111,22 @@ def test_the_bundle_has_the_item_head(headed, tmp_path):
     theirs = genrec.load(tmp_path / "bundle").recommend(history=["i3", "i4"], k=5)["items"]
     assert [row["item"] for row in ours] == [row["item"] for row in theirs]
     assert [row["score"] for row in ours] == pytest.approx([row["score"] for row in theirs], abs=1e-4)
+
+
+def test_with_a_prior_the_head_is_multiplied_and_its_share_chosen_again(tmp_path):
+    """A head that has learned next to nothing of a chain, which the counts know."""
+    settings = {**QUICK, "item_loss": 1.0, "prior": "transitions", "pretrain_epochs": 0, "finetune_epochs": 1}
+    settings["learning_rate"] = 1e-5
+    result = genrec.train(chain_dataset(tmp_path / "chain"), tmp_path / "run", settings=settings)
+    powers, shares = result["prior"]["tried"], result["item_head"]["tried"]
+    assert max(powers.values()) > powers[0.0] + 0.2
+    assert max(shares.values()) >= max(powers.values())
+    assert 0.0 not in shares
+    run = load_run(tmp_path / "run")
+    assert (run.prior.weight, run.model.config.item_share) == tuple(
+        max(tried, key=tried.get) for tried in (powers, shares)
+    )
+    found = genrec.evaluate(tmp_path / "run", exclude_seen=True)
+    assert found["metrics"]["HR@1"] > 0.9  # the item after n is n + 1
+    assert found["against"][0]["model"].endswith("model alone")
+    assert found["against"][0]["metrics"]["HR@1"] < 0.5
