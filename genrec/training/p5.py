@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import T5Config
 
 from genrec.baselines.examples import Prefixes
-from genrec.baselines.p5.model import P5, P5ModelConfig
+from genrec.baselines.p5.model import P5Model, P5ModelConfig
 from genrec.baselines.p5.prompts import TRAINED, Prompter, most_words
 from genrec.baselines.p5.recommender import P5Scorer
 from genrec.baselines.p5.tokens import Language, own_language, pretrained_language
@@ -104,7 +104,7 @@ class BuiltP5:
 
     def load_model(self, folder: Path) -> None:
         """Take up the weights that a phase left."""
-        self.model = load_strictly(P5, folder)
+        self.model = load_strictly(P5Model, folder)
 
     def save_extras(self, folder: Path) -> None:
         """Write the tokenizer, if there is one."""
@@ -112,7 +112,7 @@ class BuiltP5:
             self.tokenizer.save_pretrained(folder)
 
 
-Made = tuple[P5Config, TokenScheme, P5, Any]
+Made = tuple[P5Config, TokenScheme, P5Model, Any]
 """Settings with the shape that weights decided, tokens, model, and the pretrained tokenizer or None."""
 
 
@@ -120,7 +120,7 @@ def _from_scratch(config: P5Config, data: Dataset) -> Made:
     language = own_language(config, data)
     shape = {name: getattr(config, key) for key, name in zip(SHAPE, _T5_NAMES, strict=True)}
     shape |= {"d_kv": shape["d_model"] // shape["num_heads"], "vocab_size": language[0].vocabulary}
-    return config, language[0], P5(_model_config(shape, config, data, language)), None
+    return config, language[0], P5Model(_model_config(shape, config, data, language)), None
 
 
 def _from_weights(config: P5Config, data: Dataset, weights: str) -> Made:
@@ -165,9 +165,9 @@ def _open(folder: str) -> tuple[Any, T5Config]:
         raise _damaged(folder, error) from error
 
 
-def _load(folder: str, config: P5ModelConfig) -> P5:
+def _load(folder: str, config: P5ModelConfig) -> P5Model:
     try:
-        return P5.from_pretrained(folder, config=config, use_safetensors=True, local_files_only=True)
+        return P5Model.from_pretrained(folder, config=config, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _damaged(folder, error) from error
 

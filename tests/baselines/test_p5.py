@@ -222,6 +222,10 @@ def test_examples_are_the_training_parts_own_and_draws_are_repeated(dataset):
     whole = np.setdiff1d(built.scheme.user_tokens[:, 1], [0])
     shown = sum(int(np.isin(row, whole).any()) for row in batch["input_ids"].numpy())
     assert 0.3 * count < shown < 0.7 * count
+    tokens, unlearned = built.scheme.user_tokens, np.flatnonzero(train.lengths < 2) + 1
+    assert len(unlearned)
+    assert (tokens[unlearned] == tokens[0]).all()
+    assert len(np.unique(tokens, axis=0)) == len(tokens) - len(unlearned)
     filler = collate([places[0], (1, ~3)])
     assert (filler["labels"][1] == -100).all()
     alone = built.model.eval()(**{name: values[:1] for name, values in filler.items()}).loss

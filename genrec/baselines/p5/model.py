@@ -46,7 +46,7 @@ class P5ModelConfig(T5Config):
         super().__init__(**options)
 
 
-class P5(T5ForConditionalGeneration):
+class P5Model(T5ForConditionalGeneration):
     """The recommender: reads a prompt, generates the next item's tokens."""
 
     config_class = P5ModelConfig

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genrec.baselines.p5.model import P5
+from genrec.baselines.p5.model import P5Model
 from genrec.baselines.p5.prompts import Prompter
 from genrec.baselines.scorer import newest
 from genrec.decoding.recommender import Encoded, SearchRecommender
@@ -30,7 +30,7 @@ class P5Recommender(SearchRecommender):
         k: Length of the lists.
     """
 
-    def __init__(self, model: P5, scheme: TokenScheme, beams: int, k: int) -> None:
+    def __init__(self, model: P5Model, scheme: TokenScheme, beams: int, k: int) -> None:
         search = BeamSearch(t5_generator(model), build_trie(scheme.item_tokens), max(beams, k))
         super().__init__(model.config.user_count, scheme.item_count, search, k)
         self.max_items = model.config.max_items
@@ -56,7 +56,7 @@ class P5Scorer(ModuleScorer):
         beams: Beams of the search; as many as the list is long where that is more.
     """
 
-    def __init__(self, model: P5, scheme: TokenScheme, beams: int = BEAMS) -> None:
+    def __init__(self, model: P5Model, scheme: TokenScheme, beams: int = BEAMS) -> None:
         on_cpu = model.device.type == "cpu"
         super().__init__(model.device, cpu_batch_users(model.config.d_model) if on_cpu else BATCH_USERS, beams)
         self.model, self.scheme = model, scheme
@@ -73,7 +73,7 @@ class P5Run:
     path: Path
     info: dict[str, Any]
     """What run.json says."""
-    model: P5
+    model: P5Model
     scheme: TokenScheme
 
 
@@ -84,4 +84,4 @@ def load_p5(path: Path, device: str | torch.device = "cpu") -> P5Run:
         GenRecError: The folder is no run of P5, is unfinished, damaged, or of a newer genrec.
     """
     info = open_finished(path)
-    return P5Run(path, info, load_strictly(P5, path).to(device).eval(), load_scheme(path))
+    return P5Run(path, info, load_strictly(P5Model, path).to(device).eval(), load_scheme(path))
