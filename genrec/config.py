@@ -122,8 +122,8 @@ class TrainConfig(TrainerConfig):
     """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users; with
     `item_loss`, which touches all items, only of its users."""
     prior: Literal["none", "transitions"] = "none"
-    """What is mixed with the model's distribution: `transitions` counts what followed each item in training; the
-    weight is chosen by validation, after training."""
+    """What ranks beside the model: `transitions` counts what followed each item in training, and multiplies the
+    item head, or is mixed with the decoder where there is none; validation chooses the weight, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     gradient_checkpointing: bool = False

@@ -5,9 +5,11 @@ hidden item is appended, and its state scores all items (equation 7).
 
 Where we differ from the paper:
 
-* Positions are counted from the newest item, and examples are drawn anew in each epoch, not ten times beforehand.
+* Positions are counted from the newest item. Examples are drawn in each epoch, as the paper has it; the authors'
+  code draws ten of each beforehand. Each item is hidden by chance, not a fixed number of them, and the loss is the
+  mean over hidden items, not over sequences.
 * `newest_share` of the examples hide their newest item alone, and with `prefixes=all` every prefix is an example.
-  The paper adds examples that hide the last item too, but does not say how many.
+  The paper adds examples that hide the last item too, and does not say how many; its code has one of eleven.
 * Attention weights are dropped too, and embeddings and outputs are normalised, as in BERT's code.
 * A training part longer than the model reads is learned in pieces.
 """

@@ -7,7 +7,8 @@ layer makes a state of what both found, and state and user score the next items 
 Where we differ from the paper:
 
 * Loss: by default cross-entropy over all items; `loss=bce` is the paper's (section 3.4), with items drawn for each
-  target.
+  target, whose losses are averaged as in the authors' code, where equation 13 sums them. They may be items of the
+  user's that the example does not show.
 * Users that training does not know, and by `user_dropout` some that it does, share one row.
 * Windows shorter than `max_length` are examples too, and the last of a sequence teach fewer than `ahead` items.
 * Embeddings are dropped as well as what the filters found; weights decay as AdamW's do.

@@ -9,7 +9,7 @@ Where we differ from the paper:
   its blocks, dropout and targets.
 * A score for each attribute decides its weight, whatever kind of attribute it is; the paper has one attribute of
   each kind (category, brand), and texts.
-* Attributes that only one item has are left out.
+* Attributes that only one item has are left out, and texts are not read.
 """
 
 import torch

@@ -8,10 +8,13 @@ Where we differ from the papers:
 * Loss: by default cross-entropy over all items, which the second paper has over sampled ones; `loss=bpr`, `top1`
   (the first paper's) and `bpr-max` (the second's) compare with items that are drawn evenly for each target, where
   the papers take the targets of the rest of the batch and, in the second, more by popularity.
+* PyTorch's units: the reset gate multiplies U h, where equation 4 has U (r h), and all maps have biases.
 * A user's whole history is one sequence, there being no sessions, and batches hold whole sequences, so nothing is
   carried from one batch to the next.
-* Items are read and scored by one table (an option of the second paper's code, "constrained embedding"), so a
-  linear layer brings states to its width. Embeddings and states are dropped in training.
+* Items are read and scored by one table (the second paper's "unified item representations"; the first reads them
+  as they are, one of N), so a linear layer brings states to its width. Scores are not squashed, where the first
+  paper has tanh. Embeddings and states are dropped in training.
+* Drawn items may be others of the user's that the example does not show.
 * A training part longer than `max_length` is learned in pieces.
 """
 

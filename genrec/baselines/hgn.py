@@ -8,7 +8,8 @@ only two items together tell ("next = f(last two)") is beyond it.
 
 Where we differ from the paper:
 
-* Loss: by default cross-entropy over all items; `loss=bpr` is the paper's, with items drawn anew for each target.
+* Loss: by default cross-entropy over all items; `loss=bpr` is the paper's, with items drawn anew for each target;
+  they may be items of the user's that the example does not show.
 * Users that training does not know, and by `user_dropout` some that it does, share one row.
 * The average is over the items that are there, without the authors' code's division by the gates.
 * Each item has a bias, as in the authors' code. Embeddings are dropped in training; weights decay as AdamW's do.

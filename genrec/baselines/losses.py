@@ -64,7 +64,7 @@ def sampled_loss(name: str, positive: Tensor, negative: Tensor, wrong: Tensor) -
         name: One of these.
         positive: float [n], the targets' scores.
         negative: float [n, m], the drawn items'.
-        wrong: bool [n, m], which of these are none of the user's own; the others don't count.
+        wrong: bool [n, m], which of these the example does not show; the others don't count.
     """
     lead = positive.unsqueeze(1) - negative
     drawn = max(1, negative.shape[1])

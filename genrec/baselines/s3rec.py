@@ -10,11 +10,17 @@ SASRec, looking back only:
 
 Where we differ from the paper:
 
-* All that SASRec's file says. Under `loss=ce` MIP too has a softmax over all items, not one drawn item.
+* All that SASRec's file says, but for the loss of finetuning: `loss=bce` is the authors' code's, where the paper's
+  equation 18 compares pairs.
+* MIP has a softmax over all items under `loss=ce`, which equation 12 is close to; else the log-losses of the item
+  and of drawn ones, where the authors' code compares with one. Scores are not squashed by a sigmoid before they
+  are compared.
 * Each attribute is predicted by itself, against all others, as in the authors' code; an objective's loss is its
-  mean over items, hidden items or sequences, which the weights (the code's) weigh.
+  mean over items, hidden items or sequences, which the paper's weights weigh; the code weighs sums. AAP reads
+  embeddings, as equation 11 does, where the code reads states.
+* A training part is one example; the code has every prefix, whose last item is always hidden.
 * SP compares one stretch of the same length, from anywhere in all users' items, as in the authors' code.
-* Pretraining takes far fewer epochs than the authors' hundred, and attributes that only one item has are left out.
+* Pretraining takes fewer epochs than the paper's hundred, and attributes that only one item has are left out.
 """
 
 import numpy as np

@@ -6,8 +6,10 @@ Where we differ from the paper:
 
 * Loss: by default cross-entropy over all items (Klenitskiy and Vasilev 2023, "Turning Dross Into Gold Loss",
   arXiv 2309.07602) in place of the binary cross-entropy, which `loss=bce` brings back.
-* Blocks: normalised after each part and after the embeddings, GELU, and a wider inner layer, as in the published
-  code of S3-Rec and in RecBole; the paper normalises before each part, has ReLU, and as many inner units as outer.
+* Blocks: normalised after each part and after the embeddings, GELU, a wider inner layer, and attention with biases
+  and a map of its output, as in the published code of S3-Rec and in RecBole; the paper normalises before each
+  part, has ReLU, as many inner units as outer, and neither biases nor such a map.
+* Drawn items (`loss=bce`) may be others of the user's that the example does not show; the paper's are not.
 * Attention weights are dropped too, as in the authors' code.
 * By default each prefix is an example of its own (`targets=last`), and only its newest state learns. Positions are
   counted from the newest item, as the paper's padding on the left does; where one pass teaches all items
@@ -48,7 +50,7 @@ class SASRec(ItemModel[C]):
 
     def states(self, items: Tensor) -> Tensor:
         """States [batch, n, d_model] after each item of int64 [batch, n], zeros on the right."""
-        return self.encoder(self.items(items), (items != 0).sum(1, keepdim=True))  # equation 1
+        return self.encoder(self.items(items), (items != 0).sum(1, keepdim=True))  # equations 1 to 5
 
     def loss(self, labels: Tensor, items: Tensor) -> Tensor:  # type: ignore[override]
         """Cross-entropy over all items that the training part shows, or the paper's with drawn items.

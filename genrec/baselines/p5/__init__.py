@@ -1,15 +1,16 @@
 """P5: recommendation as text (Geng and others 2022, arXiv 2203.13366), its sequential recommendation.
 
 A prompt in words tells a user and the items of the history; T5 reads it and generates the next item's tokens,
-which are learned by their likelihood (equation 1). All tokens of a word share a whole-word embedding, added to the
-encoder's input: it tells that "item", "_", "12" and "34" are one item. Beam search ranks (equation 2).
+which are learned by their likelihood. All tokens of a word share a whole-word embedding, added to the
+encoder's input: it tells that "item", "_", "12" and "34" are one item. Beam search ranks.
 
 Where we differ from the paper:
 
 * One task of five, by prompts in words of our own; those that ask for the next item among given candidates, or for
   yes or no, are left out.
-* Items have honest tokens: the published numbers follow the whole sequences, test items included, which
-  `indexing=leaky-sequential` brings back.
+* Items have honest tokens: the published numbers follow the whole sequences, test items included, whose order
+  `indexing=leaky-sequential` brings back. Numbers that follow the training part alone are those of Hua and others
+  2023 (arXiv 2305.06569); items written as text have numbers that mean nothing.
 * Without `weights` T5 is trained from scratch, on tokens of our own: one for each word of the prompts, a few for
   each item and user, and nothing between items, which their whole-word numbers keep apart.
 * Words are numbered from the newest item backwards, not from the prompt's first word on: from scratch, T5 else
