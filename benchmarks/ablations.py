@@ -29,8 +29,8 @@ def row(run: Path) -> list[str]:
     info = read_json(run / RUN_FILE)
     result = info["result"]
     head, prior = (result.get(part, {}).get("tried", {}) for part in ("item_head", "prior"))
-    alone = (head or prior)["0.0"]
-    values = [alone, *(max(tried.values()) if tried else None for tried in (head, prior))]
+    whole = result.get("item_head", {}).get("tried_with_prior") or prior
+    values = [(head or prior)["0.0"], *(max(tried.values()) if tried else None for tried in (head, whole))]
     best, last = result["best"]["epoch"], result["epochs"]["finetune"]
     told = ["-" if value is None else f"{value:.4f}" for value in values]
     return [command(info["config"]), *told, f"{best} of {last}", describe_time(result["seconds"])]

@@ -30,7 +30,8 @@ def choose_shares(run: Path, built: Built, validation: Validation, device: Any) 
 
     Returns:
         Of "item_head" and "prior" what the settings ask for: {"weight": the best, "tried": {weight: the metric
-        that chooses}}. Nothing is tried where nobody has a validation item.
+        that chooses}}; with both, "item_head" has "tried_with_prior" too, which decided. Nothing is tried where
+        nobody has a validation item.
     """
     found = {}
     settings = built.model.config
@@ -48,7 +49,8 @@ def choose_shares(run: Path, built: Built, validation: Validation, device: Any) 
 
         found["prior"] = _choose(POWERS if settings.item_share else SHARES, take_prior, validation, 0.0)
         if settings.item_share and prior.weight:  # the head is another now
-            found["item_head"] = _choose(HEAD_SHARES[1:], take_head, validation, settings.item_share)
+            again = _choose(HEAD_SHARES[1:], take_head, validation, settings.item_share)
+            found["item_head"] |= {"weight": again["weight"], "tried_with_prior": again["tried"]}
     return found
 
 

@@ -118,7 +118,7 @@ def test_with_a_prior_the_head_is_multiplied_and_its_share_chosen_again(tmp_path
     settings = {**QUICK, "item_loss": 1.0, "prior": "transitions", "pretrain_epochs": 0, "finetune_epochs": 1}
     settings["learning_rate"] = 1e-5
     result = genrec.train(chain_dataset(tmp_path / "chain"), tmp_path / "run", settings=settings)
-    powers, shares = result["prior"]["tried"], result["item_head"]["tried"]
+    powers, shares = result["prior"]["tried"], result["item_head"]["tried_with_prior"]
     assert max(powers.values()) > powers[0.0] + 0.2
     assert max(shares.values()) >= max(powers.values())
     assert 0.0 not in shares
