@@ -138,7 +138,7 @@ def test_duplicates_keep_the_first_row_and_repeats_stay(shop):
     assert result["dropped"]["duplicate"] == 1
 
 
-TRUNCATED = gzip.compress(HEADER.encode() + b"u,i,1\n" * 1000)
+TRUNCATED = gzip.compress(HEADER.encode() + b"u,i,1\n" * 1000, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ TRUNCATED = gzip.compress(HEADER.encode() + b"u,i,1\n" * 1000)
         ("log.csv.gz", TRUNCATED[:-20], "truncated or damaged gzip"),
         ("log.csv", TRUNCATED[:-20], "truncated or damaged gzip"),
         ("log.csv.gz", TRUNCATED[:30] + b"xxxx" + TRUNCATED[34:], "truncated or damaged gzip"),
-        ("log.csv.gz", gzip.compress(b""), "is empty"),
+        ("log.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("log.jsonl", "[1]\nx\n", "JSON array|no JSON object"),
         ("log.json", '[{"user":1}]', "JSON array; write one object a line"),
         ("log.dat", "word\n", "no format that can be told"),

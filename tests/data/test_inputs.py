@@ -103,7 +103,7 @@ def test_patterns_without_files(shop):
         prepare(str(shop.folder / "*.tsv"), shop.out)
 
 
-@pytest.mark.parametrize("content", [LOG, gzip.compress(LOG), zstd(LOG)])
+@pytest.mark.parametrize("content", [LOG, gzip.compress(LOG, mtime=0), zstd(LOG)])
 def test_standard_input(shop, monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     result = prepare("-", shop.out, min_count=1)
