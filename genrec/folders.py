@@ -55,5 +55,5 @@ Alone = Literal["model", "decoder"]
 
 
 def mixed_share(info: dict[str, Any], part: str) -> float:
-    """The share of "item_head" or "prior" in what a run ranks by, by its run.json; 0 where it has none."""
+    """The weight of "item_head" or "prior" in what a run ranks by, by its run.json; 0 where it has none."""
     return float(((info.get("result") or {}).get(part) or {}).get("weight", 0.0))

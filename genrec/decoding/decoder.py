@@ -34,7 +34,11 @@ class Memory(NamedTuple):
 class StepDecoder(nn.Module, ABC):
     """Steps over beams."""
 
-    @abstractmethod
+    own: nn.ModuleList
+    """The maps of each layer's self-attention."""
+    remembered: Projection
+    """The maps of the encoder's states: all layers' keys, then all their values."""
+
     def remember(self, states: Tensor, padding: Tensor) -> Memory:
         """Project the encoder's states once for all beams, steps and layers.
 
@@ -42,6 +46,8 @@ class StepDecoder(nn.Module, ABC):
             states: [batch * length, d_model].
             padding: [batch, 1, 1, length]; 0 where the encoder had a token, -inf on padding.
         """
+        both = self.remembered(states, padding.shape[0], padding.shape[3])
+        return Memory(both[: len(self.own)], both[len(self.own) :])
 
     @abstractmethod
     def step(
@@ -111,11 +117,6 @@ class BeamDecoder(StepDecoder):
         self.remembered = Projection(maps, [1.0] * len(maps), heads)
         self.asked = nn.ModuleList(Projection([cross.q_proj], [cross.scaling], heads) for cross in crosses)
         self.own = nn.ModuleList(project_self(layer.self_attn) for layer in decoder.layers)
-
-    def remember(self, states: Tensor, padding: Tensor) -> Memory:
-        """As `StepDecoder.remember`."""
-        both = self.remembered(states, padding.shape[0], padding.shape[3])
-        return Memory(both[: len(self.own)], both[len(self.own) :])
 
     def step(
         self, embedded: Tensor, encoded: Memory, padding: Tensor, past: Memory | None, sight: Tensor

@@ -2,7 +2,7 @@
 
 Beside a decoder alone it is mixed in: `(1 - weight) * decoder + weight * prior` is what the search ranks by. Where
 there is an item head, it multiplies that: `head * (prior + FLOOR) ** weight`, normalised, as a product of experts
-(Hinton 2002). An item must then be likely by both, and on Amazon Beauty that ranks better than a mixture.
+(Hinton 2002). An item must then be likely by both, which Amazon Beauty's validation items prefer to a mixture.
 """
 
 from typing import NamedTuple

@@ -85,11 +85,6 @@ class T5StepDecoder(StepDecoder):
         self.own = nn.ModuleList(_project_self(block.layer[0].SelfAttention) for block in decoder.block)
         self.bias = DistanceBias(decoder.block[0].layer[0].SelfAttention)
 
-    def remember(self, states: Tensor, padding: Tensor) -> Memory:
-        """As `StepDecoder.remember`."""
-        both = self.remembered(states, padding.shape[0], padding.shape[3])
-        return Memory(both[: len(self.own)], both[len(self.own) :])
-
     def step(
         self, embedded: Tensor, encoded: Memory, padding: Tensor, past: Memory | None, sight: Tensor
     ) -> tuple[Tensor, Memory]:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
-from transformers import AutoTokenizer, BartConfig
+from transformers import BartConfig
 
-from genrec.config import SHAPE, TrainConfig
+from genrec.config import TrainConfig
 from genrec.data.dataset import Dataset, Sequences
 from genrec.data.split import train_part
 from genrec.decoding.prior import TransitionPrior
@@ -28,6 +26,7 @@ from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.training.batches import Collator, PrefixCollator
 from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.lanes import Lanes, lanes_for
+from genrec.training.pretrained import contradictions, fetch_weights, load_weights, open_weights
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -37,10 +36,6 @@ _BART_NAMES = {
     "ffn_dim": ("encoder_ffn_dim", "decoder_ffn_dim"),
 }
 """What BART calls the settings that shape a model."""
-
-
-_FETCHED = ["*.json", "*.safetensors", "merges.txt", "vocab.txt"]
-"""Nothing pickled is fetched."""
 
 
 class Built:
@@ -127,7 +122,7 @@ def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
 
 def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
     folder = fetch_weights(weights)
-    tokenizer, bart = _open(folder)
+    tokenizer, bart = open_weights(folder, BartConfig, "BART")
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
     _check_shape(config, bart, found, weights)
     config = config.model_copy(update=found)
@@ -140,7 +135,7 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
     vocabulary = bart.vocab_size if text else scheme.vocabulary
     base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
     settings = GenRecConfig(**{**base, **_common(config, dataset, scheme), "vocab_size": vocabulary})
-    model = _load_weights(folder, settings, reshaped=not text)
+    model = load_weights(folder, GenRecForConditionalGeneration, settings, "BART", reshaped=not text)
     return Built(config, scheme, model, tokenizer if text else None)
 
 
@@ -190,67 +185,9 @@ def first_item_share(config: TrainConfig) -> float:
     return 0.5 if config.item_loss else 0.0
 
 
-def fetch_weights(weights: str) -> str:
-    """The local folder of pretrained weights: as given, from the hub's cache, or from the hub.
-
-    Raises:
-        GenRecError: They are not on this machine and the hub cannot be reached.
-    """
-    if Path(weights).is_dir():
-        return weights
-    try:
-        return snapshot_download(weights, allow_patterns=_FETCHED)
-    except (OSError, ValueError) as error:
-        raise GenRecError(
-            f"the weights {weights!r} are not on this machine and cannot be fetched; go online, or copy the "
-            "model's folder here and give it with --set weights=FOLDER"
-        ) from error
-
-
-def _open(folder: str) -> tuple[Any, BartConfig]:
-    try:
-        return load_tokenizer(folder), BartConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, error) from error
-
-
-def load_tokenizer(folder: str) -> Any:
-    """The tokenizer in a folder of weights or a run in text mode."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-
-def _load_weights(folder: str, settings: GenRecConfig, reshaped: bool) -> GenRecForConditionalGeneration:
-    try:
-        return GenRecForConditionalGeneration.from_pretrained(
-            folder,
-            config=settings,
-            use_safetensors=True,
-            local_files_only=True,
-            ignore_mismatched_sizes=reshaped,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: str, error: Exception) -> GenRecError:
-    return GenRecError(
-        f"{folder} is no whole BART model with its tokenizer (config.json, model.safetensors, tokenizer files): "
-        f"{str(error).splitlines()[0]}"
-    )
-
-
 def _check_shape(config: TrainConfig, bart: BartConfig, found: dict[str, int], weights: str) -> None:
     faults = contradictions(config, found)
     if config.max_length > bart.max_position_embeddings:
         faults.append(f"max_length {config.max_length} (the weights reach {bart.max_position_embeddings})")
     if faults:
         raise GenRecError(f"the settings contradict the weights {weights}: {', '.join(faults)}")
-
-
-def contradictions(config: Any, found: dict[str, int]) -> list[str]:
-    """The settings of SHAPE that are given and are others than pretrained weights have."""
-    return [
-        f"{key} {getattr(config, key)} (the weights have {found[key]})"
-        for key in SHAPE
-        if getattr(config, key) not in (None, found[key])
-    ]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import T5Config
 
@@ -26,7 +25,7 @@ from genrec.indexing.tokens import TokenScheme
 from genrec.model.checkpoint import load_strictly, quiet_libraries
 from genrec.model.modeling import IGNORED
 from genrec.training.batches import Place, read_places
-from genrec.training.build import contradictions, fetch_weights, load_tokenizer
+from genrec.training.pretrained import contradictions, fetch_weights, load_weights, open_weights
 
 _T5_NAMES = ("d_model", "num_layers", "num_decoder_layers", "num_heads", "d_ff")
 """What T5 calls the settings of SHAPE."""
@@ -125,12 +124,12 @@ def _from_scratch(config: P5Config, data: Dataset) -> Made:
 
 def _from_weights(config: P5Config, data: Dataset, weights: str) -> Made:
     folder = fetch_weights(weights)
-    tokenizer, t5 = _open(folder)
+    tokenizer, t5 = open_weights(folder, T5Config, "T5")
     found = {key: getattr(t5, name) for key, name in zip(SHAPE, _T5_NAMES, strict=True)}
     if faults := contradictions(config, found):
         raise GenRecError(f"the settings contradict the weights {weights}: {', '.join(faults)}")
     language = pretrained_language(config, data, tokenizer, t5.vocab_size)
-    model = _load(folder, _model_config(t5.to_dict(), config, data, language))
+    model = load_weights(folder, P5Model, _model_config(t5.to_dict(), config, data, language), "T5")
     if language[0].vocabulary > t5.vocab_size:
         model.resize_token_embeddings(language[0].vocabulary)
     return config.model_copy(update=found), language[0], model, tokenizer
@@ -156,24 +155,3 @@ def _model_config(base: dict[str, Any], config: P5Config, data: Dataset, languag
     }
     base = {key: value for key, value in base.items() if key not in ("model_type", "architectures")}
     return P5ModelConfig(**{**base, **own})
-
-
-def _open(folder: str) -> tuple[Any, T5Config]:
-    try:
-        return load_tokenizer(folder), T5Config.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, error) from error
-
-
-def _load(folder: str, config: P5ModelConfig) -> P5Model:
-    try:
-        return P5Model.from_pretrained(folder, config=config, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: str, error: Exception) -> GenRecError:
-    return GenRecError(
-        f"{folder} is no whole T5 model with its tokenizer (config.json, model.safetensors, tokenizer.json): "
-        f"{str(error).splitlines()[0]}"
-    )

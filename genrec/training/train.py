@@ -240,7 +240,8 @@ def _inherit(given: dict[str, Any], pretrained: "Run", data: Dataset) -> TrainCo
 
 def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     from genrec.indexing.scheme import TEXT
-    from genrec.training.build import Built, first_item_share, load_tokenizer
+    from genrec.training.build import Built, first_item_share
+    from genrec.training.pretrained import load_tokenizer
 
     tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
     model = pretrained.model
