@@ -1,5 +1,6 @@
 """One thread per process: the models are tiny, and waiting for each other's threads costs more than it gains."""
 
+import gc
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collection, which each training asks for, pass over what the imports have made."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

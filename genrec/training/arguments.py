@@ -26,12 +26,10 @@ def arguments(
     """Trainer's arguments for a phase; a validated phase keeps its best epoch, another its last.
 
     Raises:
-        GenRecError: The precision, or sparse ID tables, are not to be had on the device.
+        GenRecError: The precision is not to be had on the device.
     """
     on_gpu = device.type == "cuda"
     every_epoch = "epoch" if validated else "no"
-    if on_gpu and config.sparse_ids and ranks.world_size() > 1:
-        raise GenRecError("sparse_ids=true works on one GPU or on CPUs only; leave it out, or set user_buckets=N")
     precision = choose_precision(config.precision, device)
     _forget_earlier_runs(precision)
     args = TrainingArguments(

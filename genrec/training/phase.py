@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
 
@@ -30,7 +30,7 @@ from genrec.training.checkpoints import (
 from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epoch_number, epochs_since_best, was_validated
 from genrec.training.lanes import Lanes, joins
-from genrec.training.optimizer import AdamWithSparseRows
+from genrec.training.optimizer import AdamWithSparseRows, leave_to_us, share_rows
 from genrec.training.trainable import BatchMaker, Settings
 
 Validate = Callable[[], dict[str, float]]
@@ -99,6 +99,8 @@ class PhaseTrainer(Trainer):
         self.validation_seconds = 0.0
         if isinstance(model, GenRecForConditionalGeneration) and isinstance(config, TrainConfig):
             model.joined = joins(config) and not self.is_fsdp_enabled
+        self.sparse = _sparse_weights(model) if config.sparse_ids else {}
+        leave_to_us(model, self.sparse)
         self.lanes = lanes
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None
@@ -152,20 +154,16 @@ class PhaseTrainer(Trainer):
         """Trainer's AdamW, with lazy Adam for ID tables that have sparse gradients."""
         if not self.config.sparse_ids or self.optimizer is not None:
             return super().create_optimizer()
-        encoder = self.model.model.encoder
-        tables = (encoder.user_embedding, encoder.item_embedding)
-        sparse = [table.weight for table in tables if table.sparse]
-        taken = {id(weight) for weight in sparse}
         decayed = set(self.get_decay_parameter_names(self.model))
         groups: list[list[Tensor]] = [[], []]
         for name, weight in self.model.named_parameters():
-            if id(weight) not in taken:
+            if name not in self.sparse:
                 groups[name in decayed].append(weight)
         dense = [
             {"params": groups[True], "weight_decay": self.args.weight_decay},
             {"params": groups[False], "weight_decay": 0.0},
         ]
-        self.optimizer = AdamWithSparseRows(dense, sparse, self.args.learning_rate, self.config.clip)
+        self.optimizer = AdamWithSparseRows(dense, self.sparse.values(), self.args.learning_rate, self.config.clip)
         return self.optimizer
 
     def training_step(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None = None) -> Tensor:
@@ -180,6 +178,7 @@ class PhaseTrainer(Trainer):
         self.progress.loss = loss
         self.finite.note(self.state.global_step, loss)
         if self.accelerator.sync_gradients:
+            share_rows(self.sparse.values())
             self.epoch_steps += 1
             self.steps_done += 1
         return loss
@@ -255,3 +254,9 @@ class PhaseTrainer(Trainer):
             f"the loss became {found.loss} at step {found.step + 1} (epoch {epoch + 1}, batch {number + 1} of "
             f"{self.batches.steps}, user indexes {named}); try {advice_for_loss(self.config)}"
         )
+
+
+def _sparse_weights(model: Any) -> dict[str, Tensor]:
+    """The ID tables with sparse gradients, by their names in the model."""
+    tables = {name: part for name, part in model.named_modules() if isinstance(part, nn.Embedding) and part.sparse}
+    return {f"{name}.weight": table.weight for name, table in tables.items()}

@@ -1,8 +1,6 @@
 """`genrec train --model`, and what the other commands do with such a run."""
 
 import json
-import subprocess
-import sys
 
 import pyarrow as pa
 import pytest
@@ -12,12 +10,8 @@ from genrec.bulk.engine import recommend_to_many
 from genrec.bulk.job import Job
 from genrec.errors import GenRecError
 from tests.baselines.helpers import sequences
+from tests.command import call
 from tests.helpers import make_dataset, make_run, save_dataset
-
-
-def run(*arguments):
-    command = [sys.executable, "-m", "genrec_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +21,7 @@ def place(tmp_path_factory):
     data = make_dataset(folder / "data")
     make_run(folder / "genrec", data)
     quick = ["--set", "d_model=8", "--set", "finetune_epochs=2", "--set", "batch_size=16"]
-    done = run("train", data, "-o", folder / "sasrec", "--model", "sasrec", *quick, "--json")
+    done = call("train", data, "-o", folder / "sasrec", "--model", "sasrec", *quick, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["model"] == "sasrec"
@@ -43,7 +37,7 @@ def test_the_run_has_the_files_of_a_run(place):
 
 
 def test_it_and_genrec_are_evaluated_against_each_other(place):
-    done = run("eval", place / "sasrec", "--against", place / "genrec", "--exclude-seen", "--json")
+    done = call("eval", place / "sasrec", "--against", place / "genrec", "--exclude-seen", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     again = genrec.evaluate(place / "genrec", against=[place / "sasrec"], exclude_seen=True)
@@ -52,7 +46,7 @@ def test_it_and_genrec_are_evaluated_against_each_other(place):
 
 
 def test_it_recommends_to_users_visitors_and_everybody(place):
-    done = run("recommend", place / "sasrec", "u3", "--k", "5", "--json")
+    done = call("recommend", place / "sasrec", "u3", "--k", "5", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["known_user"]
@@ -64,28 +58,28 @@ def test_it_recommends_to_users_visitors_and_everybody(place):
 
 
 def test_its_bundle_recommends_and_is_evaluated(place):
-    done = run("export", place / "sasrec", "-o", place / "bundle", "--k", "10")
+    done = call("export", place / "sasrec", "-o", place / "bundle", "--k", "10")
     assert done.returncode == 0, done.stderr
     assert "Lists of 10 items of all, each of which is scored, opset 18." in done.stdout
-    assert run("export", "--verify", place / "bundle").returncode == 0
-    answers = [run("recommend", place / kind, "u3", "--json") for kind in ("sasrec", "bundle")]
+    assert call("export", "--verify", place / "bundle").returncode == 0
+    answers = [call("recommend", place / kind, "u3", "--json") for kind in ("sasrec", "bundle")]
     lists = [[row["item"] for row in json.loads(done.stdout)["items"]] for done in answers]
     assert lists[0] == lists[1]
-    done = run("eval", place / "bundle", "--json")
+    done = call("eval", place / "bundle", "--json")
     assert json.loads(done.stdout)["metrics"] == genrec.evaluate(place / "sasrec")["metrics"]
     assert recommend_to_many(Job(place / "bundle"), place / "all-bundle.parquet")["users"] == 30
-    done = run("export", place / "sasrec", "-o", place / "small", "--quantize", "int8")
+    done = call("export", place / "sasrec", "-o", place / "small", "--quantize", "int8")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "export it without --quantize int8" in done.stderr
 
 
 def test_runs_names_the_model(place):
-    rows = run("runs", place).stdout.splitlines()
+    rows = call("runs", place).stdout.splitlines()
     assert any("sasrec" in row and "finished" in row and "0+2" in row for row in rows)
 
 
 def test_an_unknown_model_is_told_in_one_line(place):
-    done = run("train", place / "data", "-o", place / "new", "--model", "sasrex")
+    done = call("train", place / "data", "-o", place / "new", "--model", "sasrex")
     assert done.returncode == 1
     assert "model 'sasrex' is unknown, choose one of: genrec, " in done.stderr
     assert done.stderr.strip().count("\n") == 0, done.stderr
@@ -94,13 +88,13 @@ def test_an_unknown_model_is_told_in_one_line(place):
 
 def test_attributes_are_read_where_there_are_any_else_asked_for(place):
     quick = ["--set", "d_model=8", "--set", "finetune_epochs=1", "--set", "pretrain_epochs=1"]
-    done = run("train", place / "data", "-o", place / "s3rec", "--model", "s3rec", *quick, "--json")
+    done = call("train", place / "data", "-o", place / "s3rec", "--model", "s3rec", *quick, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["epochs"] == {"pretrain": 1, "finetune": 1}
     bare = place / "bare"
     bare.mkdir()
     save_dataset(bare, ["u"], pa.table({"item_id": ["a", "b"]}), sequences([[1, 2, 1, 2]]))
-    done = run("train", bare, "-o", place / "new", "--model", "fdsa")
+    done = call("train", bare, "-o", place / "new", "--model", "fdsa")
     assert done.returncode == 1
     assert "share no attributes, which fdsa reads; prepare the dataset with --items" in " ".join(
         done.stderr.split()

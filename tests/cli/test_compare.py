@@ -14,6 +14,7 @@ import pytest
 
 import genrec
 from genrec.training.session import Session
+from tests.command import call
 from tests.helpers import make_dataset
 from tests.training.helpers import assert_equal_weights
 
@@ -23,14 +24,9 @@ QUICK = ["--preset", "tiny", "--minutes", "60", *[part for text in SETTINGS for 
 SASREC = ["--models", "sasrec,popularity", "--minutes", "60", "--set", "d_model=16", "--set", "batch_size=32"]
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "genrec_cli", "compare", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600)
-
-
 def fails(*arguments, message, code=1):
     """One line on stderr, nothing on stdout."""
-    done = run(*arguments)
+    done = call("compare", *arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert done.stdout == ""
@@ -43,7 +39,7 @@ def place(tmp_path_factory):
     """A dataset, and what a comparison on it said and left."""
     folder = tmp_path_factory.mktemp("compare")
     data = make_dataset(folder / "data")
-    done = run(data, "--models", MODELS, *QUICK, "--json")
+    done = call("compare", data, "--models", MODELS, *QUICK, "--json")
     assert done.returncode == 0, done.stderr
     assert "genrec-seed0: training 1 of 2" in done.stderr
     (folder / "found.json").write_text(done.stdout)
@@ -73,7 +69,7 @@ def test_runs_are_used_again_and_tables_written(place):
     weights = list(place.glob("data-compare/*/model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
     files = ["--html", place / "table.html", "--latex", place / "table.tex"]
-    done = run(place / "data", "--models", MODELS, *QUICK, *files)
+    done = call("compare", place / "data", "--models", MODELS, *QUICK, *files)
     assert done.returncode == 0, done.stderr
     assert "training" not in done.stderr
     assert [path.stat().st_mtime_ns for path in weights] == before
@@ -94,9 +90,7 @@ def test_runs_are_used_again_and_tables_written(place):
     assert (place / "table.html").read_text().startswith("<!DOCTYPE html>")
     assert r"\bottomrule" in (place / "table.tex").read_text()
     fails(place / "data", "--models", MODELS, *QUICK, *files, message="table.html already exists")
-    listed = subprocess.run(
-        [sys.executable, "-m", "genrec_cli", "runs", place / "data-compare"], capture_output=True, text=True
-    )
+    listed = call("runs", place / "data-compare")
     assert re.search(r"sasrec-seed0 .* 0\.\d{4} / 0\.\d{4}", listed.stdout)
 
 
@@ -111,11 +105,23 @@ def test_other_settings_and_other_data_are_refused_before_anything_is_trained(pl
         make_dataset(tmp_path / "data", seed=1), "-o", folder, *QUICK, message="trained on another dataset (data)"
     )
     assert len(list(folder.iterdir())) == 2
-    done = run(data, *SASREC, "-o", tmp_path / "runs", "--set", "finetune_epochs=1", "--seeds", "0,1", "--json")
+    done = call(
+        "compare", data, *SASREC, "-o", tmp_path / "runs", "--set", "finetune_epochs=1", "--seeds", "0,1", "--json"
+    )
     rows = json.loads(done.stdout)["rows"]
     assert rows[0]["seeds"] == [0, 1]
     assert set(rows[0]["spread"]) == set(rows[0]["metrics"])
-    done = run(data, *SASREC, "-o", tmp_path / "runs", "--set", "finetune_epochs=2", "--force", "--exclude-seen")
+    done = call(
+        "compare",
+        data,
+        *SASREC,
+        "-o",
+        tmp_path / "runs",
+        "--set",
+        "finetune_epochs=2",
+        "--force",
+        "--exclude-seen",
+    )
     assert "sasrec-seed0: training 1 of 1" in done.stderr
     assert re.search(r"sasrec +out", done.stdout)
     assert "kept" not in done.stdout
@@ -138,7 +144,9 @@ def test_a_half_done_run_is_gone_on_with(place, tmp_path, monkeypatch):
         genrec.train(place / "data", run_folder, model="sasrec", settings=settings)
     monkeypatch.undo()
     assert list(run_folder.glob("checkpoints/finetune/checkpoint-*"))
-    done = run(place / "data", *SASREC, "--set", "finetune_epochs=3", "-o", tmp_path / "runs", "--json")
+    done = call(
+        "compare", place / "data", *SASREC, "--set", "finetune_epochs=3", "-o", tmp_path / "runs", "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert "finetune epoch 1/3" not in done.stderr
     genrec.train(place / "data", tmp_path / "whole", model="sasrec", settings=settings)

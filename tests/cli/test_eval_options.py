@@ -8,7 +8,8 @@ import pytest
 from genrec.evaluation.evaluate import evaluate
 from genrec_cli import render
 from genrec_cli.eval_tables import show
-from tests.cli.test_train_eval import fails, genrec
+from tests.cli.test_train_eval import fails
+from tests.command import call
 from tests.helpers import make_dataset, make_run
 
 
@@ -23,7 +24,7 @@ def test_everything_at_once_in_a_pipe(folders, tmp_path):
     _, _, run = folders
     path = tmp_path / "ranks.parquet"
     options = ("--against", "popularity", "--details", "--as-visitor", "--calibrate", "5,40", "--per-user", path)
-    done = genrec("eval", run, *options)
+    done = call("eval", run, *options)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     for text in ("minus", "paired bootstrap", "over 20 items", "unseen", "head = ", "coverage@10", "novelty@1"):
@@ -32,7 +33,7 @@ def test_everything_at_once_in_a_pipe(folders, tmp_path):
         assert text in done.stdout
     assert pq.read_table(path).column_names == ["model", "user", "history", "target", "rank"]
     fails("eval", run, "--per-user", path, message="--force")
-    again = genrec("eval", run, "--per-user", path, "--force", "--json")
+    again = call("eval", run, "--per-user", path, "--force", "--json")
     assert json.loads(again.stdout)["per_user"] == str(path)
     assert "calibration" not in json.loads(again.stdout)
 
@@ -40,7 +41,7 @@ def test_everything_at_once_in_a_pipe(folders, tmp_path):
 def test_json_holds_what_tables_show(folders):
     _, _, run = folders
     options = ("--against", "popularity", "--calibrate", "20", "--users", 20, "--k", "10", "--json")
-    result = json.loads(genrec("eval", run, *options).stdout)
+    result = json.loads(call("eval", run, *options).stdout)
     (against,) = result["against"]
     assert against["difference"].keys() == {"HR@10", "NDCG@10"}
     assert against["difference"]["HR@10"].keys() == {"difference", "low", "high", "p"}
@@ -51,7 +52,7 @@ def test_json_holds_what_tables_show(folders):
 
 
 def test_without_options_there_is_one_table(folders):
-    out = genrec("eval", folders[2]).stdout
+    out = call("eval", folders[2]).stdout
     assert "users" in out
     for text in ("minus", "visitors", "coverage", "slice", "exact"):
         assert text not in out

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genrec.exporting.content import write_manifest
+from tests.command import call
 from tests.helpers import make_dataset, make_run, write_dataset
 
 
@@ -23,21 +24,15 @@ def folders(tmp_path_factory):
     """A run and the bundle that the command line made of it."""
     root = tmp_path_factory.mktemp("cli")
     run = make_run(root / "run", make_dataset(root / "data"))
-    done = genrec("export", run, "-o", root / "bundle", "--k", 10, "--json")
+    done = call("export", run, "-o", root / "bundle", "--k", 10, "--json")
     assert done.returncode == 0, done.stderr
     (root / "export.json").write_text(done.stdout)
     return root
 
 
-def genrec(*arguments, **environment):
-    command = [sys.executable, "-m", "genrec_cli", *map(str, arguments)]
-    env = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
-
-
 def fails(*arguments, message, code=1):
     """One line on stderr, no traceback, nothing on stdout."""
-    done = genrec(*arguments)
+    done = call(*arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -55,7 +50,7 @@ def test_export_prints_one_json_document(folders):
 
 
 def test_export_says_what_it_made(folders, tmp_path):
-    done = genrec("export", folders / "run", "-o", tmp_path / "bundle", "--no-histories", "--opset", 17)
+    done = call("export", folders / "run", "-o", tmp_path / "bundle", "--no-histories", "--opset", 17)
     assert done.returncode == 0, done.stderr
     for text in ("recommender.onnx", "Lists of 20 items by 20 beams, opset 17", "100.0% the same"):
         assert text in done.stdout
@@ -65,16 +60,16 @@ def test_export_says_what_it_made(folders, tmp_path):
 
 def test_export_quantized(folders, tmp_path):
     """A table for people, one JSON document for programs."""
-    shown = genrec("export", folders / "run", "-o", tmp_path / "table", "--quantize", "int8")
+    shown = call("export", folders / "run", "-o", tmp_path / "table", "--quantize", "int8")
     assert shown.returncode == 0, shown.stderr
     for text in ("int8 / fp32", "users/s, batches of 32", "ms, one user", "NDCG@10", "HR@10", "of the lists are"):
         assert text in shown.stdout
-    done = genrec("export", folders / "run", "-o", tmp_path / "json", "--quantize", "fp16", "--json")
+    done = call("export", folders / "run", "-o", tmp_path / "json", "--quantize", "fp16", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["quantize"] == "fp16"
     assert {"fp32", "fp16", "overlap", "identical", "users", "batch"} <= set(result["comparison"])
-    answer = genrec("recommend", tmp_path / "json", "u3", "--json")
+    answer = call("recommend", tmp_path / "json", "u3", "--json")
     assert len(json.loads(answer.stdout)["items"]) == 10, answer.stderr
 
 
@@ -95,7 +90,7 @@ def test_export_refuses(folders, tmp_path):
 
 
 def test_export_for_triton(folders, tmp_path):
-    done = genrec("export", folders / "run", "-o", tmp_path / "triton", "--target", "triton", "--k", 3)
+    done = call("export", folders / "run", "-o", tmp_path / "triton", "--target", "triton", "--k", 3)
     assert done.returncode == 0, done.stderr
     for text in ("run/config.pbtxt", "run/1/model.onnx", "run/1/items.parquet", "100.0% the same"):
         assert text in done.stdout
@@ -103,11 +98,11 @@ def test_export_for_triton(folders, tmp_path):
 
 
 def test_verify(folders):
-    done = genrec("export", "--verify", folders / "bundle")
+    done = call("export", "--verify", folders / "bundle")
     assert done.returncode == 0, done.stderr
     assert re.search(r"a visitor +yes +\d\.\de[+-]\d\d", done.stdout)
     assert "12 files are whole" in done.stdout
-    done = genrec("export", "--verify", folders / "bundle", "--json")
+    done = call("export", "--verify", folders / "bundle", "--json")
     result = json.loads(done.stdout)
     assert result["same"]
     assert result["provider"] == "CPUExecutionProvider"
@@ -125,7 +120,7 @@ def test_verify_tells_a_different_answer(folders, tmp_path):
     manifest = json.loads((bundle / "manifest.json").read_text())
     write_manifest(bundle, manifest, list(manifest["files"]))
     for options in ([], ["--json"]):
-        done = genrec("export", "--verify", bundle, *options)
+        done = call("export", "--verify", bundle, *options)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
         assert f"1 of {len(golden['requests'])} requests" in done.stderr
@@ -161,7 +156,7 @@ def test_verify_imports_no_torch(folders):
 
 @pytest.mark.parametrize("kind", ["run", "bundle"])
 def test_recommend_as_a_table(folders, kind):
-    done = genrec("recommend", folders / kind, "u3", "--k", 3)
+    done = call("recommend", folders / kind, "u3", "--k", 3)
     assert done.returncode == 0, done.stderr
     history, _, ranked = done.stdout.partition("Next for user u3")
     assert history.startswith("History of user u3: all items")
@@ -174,7 +169,7 @@ def test_recommend_as_a_table(folders, kind):
 def test_recommend_as_json_alike_on_run_and_bundle(folders):
     results = []
     for kind in ("run", "bundle"):
-        done = genrec("recommend", folders / kind, "--history", '["i1", "nope"]', "--k", 4, "--json")
+        done = call("recommend", folders / kind, "--history", '["i1", "nope"]', "--k", 4, "--json")
         assert done.returncode == 0, done.stderr
         assert "skipped: nope" in done.stderr
         results.append(json.loads(done.stdout))
@@ -182,7 +177,7 @@ def test_recommend_as_json_alike_on_run_and_bundle(folders):
     assert (left["user"], left["known_user"], left["unknown_history"]) == (None, False, ["nope"])
     assert [row["item"] for row in left["items"]] == [row["item"] for row in right["items"]]
     assert {"rank", "item", "score", "title"} <= set(left["items"][0])
-    repeated = genrec(
+    repeated = call(
         "recommend", folders / "bundle", "--history", "i1", "--history", "i2", "--json", "--include-seen"
     )
     assert [row["item"] for row in json.loads(repeated.stdout)["history"]] == ["i1", "i2"]
@@ -213,7 +208,7 @@ def test_recommend_with_lists_of_items(folders, tmp_path):
     (tmp_path / "allow.txt").write_text("i1\n\ni2\r\ni3\nnope\n")
     (tmp_path / "deny.txt").write_text("i2\n")
     lists = ("--allow", tmp_path / "allow.txt", "--deny", tmp_path / "deny.txt")
-    done = genrec("recommend", folders / "bundle", "u3", "--include-seen", "--json", *lists)
+    done = call("recommend", folders / "bundle", "u3", "--include-seen", "--json", *lists)
     assert sorted(row["item"] for row in json.loads(done.stdout)["items"]) == ["i1", "i3"]
     assert "1 items of the --allow list are not in the model's catalogue" in done.stderr
     fails("recommend", folders / "bundle", "u3", "--deny", tmp_path / "none.txt", message="cannot be read")
@@ -229,18 +224,18 @@ def test_recommend_to_a_file_of_users(folders, tmp_path):
         "-o",
         tmp_path / "out.parquet",
     )
-    done = genrec(*request, "--k", 2)
+    done = call(*request, "--k", 2)
     assert done.returncode == 0, done.stderr
     assert "recommendations" in done.stdout
     assert pq.read_table(tmp_path / "out.parquet")["user"].to_pylist() == ["u1", "u1", None, None]
     fails(*request, message="already exists")
-    done = genrec(*request, "--force", "--json")
+    done = call(*request, "--force", "--json")
     assert json.loads(done.stdout)["rows"] == 20
 
 
 def test_recommend_to_everybody(folders, tmp_path):
     bundle, out = folders / "bundle", tmp_path / "recs"
-    done = genrec("recommend", bundle, "--all-users", "-o", out, "--shard", "2/3", "--k", 2, "--json")
+    done = call("recommend", bundle, "--all-users", "-o", out, "--shard", "2/3", "--k", 2, "--json")
     result = json.loads(done.stdout)
     assert (result["parts"], result["kept_parts"], result["paths"]) == (
         3,
@@ -248,7 +243,7 @@ def test_recommend_to_everybody(folders, tmp_path):
         [str(out / "part-00002-of-00003.parquet")],
     )
     assert result["users_per_second"] > 0
-    done = genrec("recommend", bundle, "--all-users", "-o", out, "--parts", 3, "--k", 2)
+    done = call("recommend", bundle, "--all-users", "-o", out, "--parts", 3, "--k", 2)
     assert re.search(r"parts +│ 3, of which 1 were finished before", done.stdout)
     fails("recommend", bundle, "--all-users", "-o", out, "--parts", 3, message="other settings (k)")
 
@@ -284,14 +279,14 @@ def test_recommend_refuses(folders, tmp_path):
 
 def test_cuda_asked_for_and_absent(folders):
     for kind in ("run", "bundle"):
-        done = genrec("recommend", folders / kind, "u3", "--device", "cuda", CUDA_VISIBLE_DEVICES="-1")
+        done = call("recommend", folders / kind, "u3", "--device", "cuda", env={"CUDA_VISIBLE_DEVICES": "-1"})
         assert done.returncode == 1
         assert "use --device cpu, or see genrec doctor" in done.stderr
         assert done.stderr.strip().count("\n") == 0
 
 
 def test_doctor(tmp_path):
-    done = genrec("doctor", "--json")
+    done = call("doctor", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["ok"]
@@ -304,21 +299,21 @@ def test_doctor(tmp_path):
     assert 1 <= found["threads"] <= found["cores"]
     assert found["packages"]["torch"]
     assert found["memory"]["total_bytes"] > found["memory"]["available_bytes"] > 0
-    shown = genrec("doctor")
+    shown = call("doctor")
     assert shown.returncode == 0
     assert "onnxruntime on CPU" in shown.stdout
 
 
 def test_provider_and_threads(folders):
     bundle, run = folders / "bundle", folders / "run"
-    done = genrec("recommend", bundle, "u1", "--provider", "cpu", "--threads", 1, "--json")
+    done = call("recommend", bundle, "u1", "--provider", "cpu", "--threads", 1, "--json")
     assert json.loads(done.stdout)["provider"] == "CPUExecutionProvider", done.stderr
     fails("recommend", bundle, "u1", "--provider", "cuda", "--device", "cpu", message="contradict each other")
     fails("recommend", run, "u1", "--provider", "cpu", message="is a run, which torch computes")
     fails("eval", run, "--against", "popularity", "--threads", 1, message="is a run, which torch computes")
     fails("recommend", bundle, "u1", "--provider", "gpu", message="tensorrt", code=2)
     fails("recommend", bundle, "u1", "--threads", 0, message="--threads", code=2)
-    done = genrec("eval", bundle, "--against", run, "--provider", "cpu", "--threads", 1, "--json")
+    done = call("eval", bundle, "--against", run, "--provider", "cpu", "--threads", 1, "--json")
     result = json.loads(done.stdout)
     assert (result["provider"], result["against"][0]["provider"]) == ("CPUExecutionProvider", "cpu")
 
@@ -327,7 +322,7 @@ def test_provider_and_threads(folders):
 def test_a_provider_that_does_not_work_is_one_line(folders, provider):
     bundle = folders / "bundle"
     environment = {"CUDA_VISIBLE_DEVICES": ""}  # also where there is a GPU
-    done = genrec("recommend", bundle, "u1", "--provider", provider, **environment)
+    done = call("recommend", bundle, "u1", "--provider", provider, env=environment)
     assert done.returncode == 1
     assert f"--provider {provider} was asked for, but onnxruntime cannot use {provider}: no NVIDIA" in done.stderr
     assert done.stderr.strip().count("\n") == 0
@@ -337,7 +332,7 @@ def test_a_gpu_that_onnxruntime_cannot_use_is_one_line_beside_the_answer(folders
     (tmp_path / "nvidia-smi").touch(mode=0o755)  # a driver seems to be there
     search = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     for command in (("recommend", folders / "bundle", "u1"), ("eval", folders / "bundle")):
-        done = genrec(*command, "--json", PATH=search, CUDA_VISIBLE_DEVICES="0")
+        done = call(*command, "--json", env={"PATH": search, "CUDA_VISIBLE_DEVICES": "0"})
         assert done.returncode == 0, done.stderr
         if json.loads(done.stdout)["provider"] == "CUDAExecutionProvider":
             pytest.skip("this machine has CUDA")

@@ -16,8 +16,8 @@ from genrec.leftovers import OLD, hidden_name
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
-ROWS = 800_000
-SHARES = [0.2, 0.4, 0.55, 0.7, 0.8, 0.87, 0.93, 0.98]
+ROWS = 400_000
+SHARES = [0.3, 0.5, 0.7, 0.8, 0.88, 0.95]
 """Of the time that the command takes, the beginning of which goes into imports."""
 
 

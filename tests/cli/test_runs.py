@@ -2,9 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -12,12 +9,8 @@ from rich.console import Console
 import genrec_cli.render
 from genrec.runs import find_runs
 from genrec_cli.runs import _print
+from tests.command import call
 from tests.training.helpers import QUICK, as_options, chain_dataset
-
-
-def genrec(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "genrec_cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +18,20 @@ def place(tmp_path_factory):
     """A folder with a run in `runs/chain`, trained with TensorBoard and evaluated."""
     folder = tmp_path_factory.mktemp("see")
     chain_dataset(folder / "data")
-    done = genrec("train", "data", "-o", "runs/chain", *as_options(QUICK), "--track", "tensorboard", cwd=folder)
+    done = call("train", "data", "-o", "runs/chain", *as_options(QUICK), "--track", "tensorboard", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert genrec("eval", "runs/chain", "--beams", "10", cwd=folder).returncode == 0
+    assert call("eval", "runs/chain", "--beams", "10", cwd=folder).returncode == 0
     return folder
 
 
 def test_the_table_shows_validation_test_and_loss(place):
-    done = genrec("runs", cwd=place)
+    done = call("runs", cwd=place)
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if "chain" in line)
     assert "finished" in row
     assert "2+2" in row
     assert any(bar in row for bar in "▁█")
-    found = json.loads(genrec("runs", "--json", cwd=place).stdout)["runs"][0]
+    found = json.loads(call("runs", "--json", cwd=place).stdout)["runs"][0]
     assert f"{found['best']['valid']['NDCG@10']:.4f}" in row
     assert f"{found['test'][0]['metrics']['NDCG@10']:.4f}" in row
 
@@ -57,20 +50,20 @@ def test_the_table_fits_a_narrow_terminal(place, columns, monkeypatch):
 
 def test_no_runs_and_no_folder(place):
     (place / "empty").mkdir(exist_ok=True)
-    assert "no runs in empty" in genrec("runs", "empty", cwd=place).stdout
-    missing = genrec("runs", "nowhere", cwd=place)
+    assert "no runs in empty" in call("runs", "empty", cwd=place).stdout
+    missing = call("runs", "nowhere", cwd=place)
     assert missing.returncode == 1
     assert "is no folder" in missing.stderr
 
 
 @pytest.mark.parametrize(("name", "starts"), [("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.pdf", b"%PDF")])
 def test_curves_are_drawn(place, name, starts):
-    assert genrec("plot", "runs/chain", "runs/chain", "-o", name, cwd=place).returncode == 0
+    assert call("plot", "runs/chain", "runs/chain", "-o", name, cwd=place).returncode == 0
     assert (place / name).read_bytes().startswith(starts)
-    again = genrec("plot", "runs/chain", "-o", name, cwd=place)
+    again = call("plot", "runs/chain", "-o", name, cwd=place)
     assert again.returncode == 1
     assert "--force" in again.stderr
-    assert genrec("plot", "runs/chain", "-o", name, "--force", cwd=place).returncode == 0
+    assert call("plot", "runs/chain", "-o", name, "--force", cwd=place).returncode == 0
 
 
 def test_what_cannot_be_drawn_is_told(place):
@@ -79,7 +72,7 @@ def test_what_cannot_be_drawn_is_told(place):
         (("data", "-o", "d.png"), "is a dataset, not a run"),
         (("nowhere", "-o", "d.png"), "does not exist"),
     ):
-        done = genrec("plot", *arguments, cwd=place)
+        done = call("plot", *arguments, cwd=place)
         assert done.returncode == 1
         assert message in done.stderr
 
@@ -96,7 +89,7 @@ def test_tensorboard_has_loss_and_validation(place):
 
 def test_trackers_that_are_unknown_or_missing_are_told_before_training(place):
     for name, message in (("excel", "choose of: tensorboard"), ("wandb", "pip install wandb")):
-        done = genrec("train", "data", "-o", "runs/no", "--track", name, cwd=place)
+        done = call("train", "data", "-o", "runs/no", "--track", name, cwd=place)
         assert done.returncode == 1
         assert message in done.stderr
         assert not (place / "runs/no").exists()

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 
+from tests.command import call
 from tests.helpers import edit_run, make_dataset, make_run
 
 QUICK = [
@@ -30,14 +29,9 @@ def folders(tmp_path_factory):
     return root, data, make_run(root / "run", data)
 
 
-def genrec(*arguments):
-    command = [sys.executable, "-m", "genrec_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-
 def fails(*arguments, message, code=1):
     """One line on stderr, no traceback, nothing on stdout."""
-    done = genrec(*arguments)
+    done = call(*arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -48,7 +42,7 @@ def fails(*arguments, message, code=1):
 
 def test_train_prints_one_json_document(folders):
     root, data, _ = folders
-    done = genrec("train", data, "-o", root / "trained", "--preset", "tiny", *QUICK, "--json")
+    done = call("train", data, "-o", root / "trained", "--preset", "tiny", *QUICK, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["run"] == str(root / "trained")
@@ -64,12 +58,12 @@ def test_train_prints_one_json_document(folders):
 
 def test_eval_in_a_pipe_is_a_plain_table_and_json_keeps_its_shape(folders):
     _, _, run = folders
-    done = genrec("eval", run, "--against", "popularity")
+    done = call("eval", run, "--against", "popularity")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     for text in ("HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "popularity", "users", "95 % intervals"):
         assert text in done.stdout
-    result = json.loads(genrec("eval", run, "--against", "popularity", "--exclude-seen", "--json").stdout)
+    result = json.loads(call("eval", run, "--against", "popularity", "--exclude-seen", "--json").stdout)
     assert result["split"] == "test"
     assert set(result["metrics"]) == {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10"}
     assert result["against"][0]["model"] == "popularity"
@@ -88,7 +82,7 @@ def test_wrong_datasets(folders, verb):
 def test_wrong_settings_come_in_one_message(folders):
     root, data, _ = folders
     wrong = ["--set", "lerning_rate=1", "--set", "dropout=3", "--set", "seed=1", "--seed", "2"]
-    done = genrec("train", data, "-o", root / "new", *wrong)
+    done = call("train", data, "-o", root / "new", *wrong)
     assert done.returncode == 1
     assert "did you mean learning_rate?" in done.stderr
     assert "seed is given two values" in done.stderr
@@ -143,7 +137,7 @@ def test_eval_of_what_is_no_model(folders):
 
 def test_wrong_usage_is_short_and_exit_code_2():
     for arguments in (["train"], ["nothing"], ["eval", "--nonsense"]):
-        done = genrec(*arguments)
+        done = call(*arguments)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) < 10
-    assert genrec("--version").stdout.startswith("genrec ")
+    assert call("--version").stdout.startswith("genrec ")

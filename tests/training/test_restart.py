@@ -1,12 +1,9 @@
 """A run that is killed, stopped, or runs out of disk continues to the weights it would have had."""
 
 import json
-import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -16,6 +13,7 @@ from genrec.training import checkpoints
 from genrec.training.checkpoints import drop_old, last_whole_checkpoint, staged
 from genrec.training.train import train
 from genrec.training.validation import Validation
+from tests.command import call, start, warm
 from tests.training.helpers import QUICK, as_options, assert_equal_weights, chain_dataset
 
 SETTINGS = {**QUICK, "dropout": 0.2, "finetune_epochs": 8, "patience": 3, "learning_rate": 0.01}
@@ -31,7 +29,7 @@ def dataset(tmp_path_factory):
 def whole(dataset, tmp_path_factory):
     """A run that was never stopped, by a process of its own."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    assert call(*command(dataset, run)).returncode == 0
     return run
 
 
@@ -45,7 +43,7 @@ def whole_here(dataset, tmp_path_factory):
 
 def command(dataset, run, *more):
     options = [*as_options(SETTINGS), "--resume", "--save-every", "0.1s", *more]
-    return [sys.executable, "-m", "genrec_cli", "train", str(dataset), "-o", str(run), *options]
+    return ["train", dataset, "-o", run, *options]
 
 
 def steps(run):
@@ -64,14 +62,6 @@ def go_on(dataset, run):
     train(dataset, run, settings=SETTINGS, resume=True, save_every=0.0)
 
 
-@pytest.fixture(scope="module")
-def starter():
-    """Starts processes that have imported already what training needs, which takes longer than this training."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["genrec.training.session", __name__])
-    return context
-
-
 def goals(whole, rng):
     """Ten moments spread over a run, as `steps` counts; its last steps are left out, for it must not end."""
     done = json.loads((whole / "run.json").read_text())["done"]
@@ -79,11 +69,11 @@ def goals(whole, rng):
     return sorted(rng.sample([*range(1, first), *range(1000, 1000 + second * 3 // 4)], 10))
 
 
-def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(dataset, whole, tmp_path, starter):
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(dataset, whole, tmp_path):
     """Somewhere in a step, a checkpoint, a validation, or in a start, where the last one came beyond the goal."""
     run, rng = tmp_path / "run", random.Random(5)
     for goal in goals(whole, rng):
-        process = starter.Process(target=go_on, args=(dataset, run))
+        process = warm().Process(target=go_on, args=(dataset, run))
         process.start()
         while process.is_alive() and steps(run) < goal:
             time.sleep(0.002)
@@ -91,7 +81,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(dataset, who
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the run ended before it was killed"
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    assert call(*command(dataset, run)).returncode == 0
     assert_equal_weights(whole, run)
     assert history(run) == history(whole)
     assert [path.name for path in run.rglob(".*")] == []
@@ -99,17 +89,19 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(dataset, who
 
 def test_sigterm_leaves_a_checkpoint_and_says_so(dataset, whole, tmp_path):
     run = tmp_path / "run"
-    process = subprocess.Popen(command(dataset, run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not steps(run):
+    streams = tmp_path / "stdout", tmp_path / "stderr"
+    process = start(*command(dataset, run), streams=streams)
+    while process.is_alive() and not steps(run):
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 143, errors
+    process.terminate()
+    process.join()
+    output, errors = (path.read_text() for path in streams)
+    assert process.exitcode == 143, errors
     assert "SIGTERM" in errors
     assert "Traceback" not in errors
     assert output == ""
     at = steps(run)
-    subprocess.run(command(dataset, run), check=True, capture_output=True)
+    assert call(*command(dataset, run)).returncode == 0
     assert at > 0
     assert_equal_weights(whole, run)
 

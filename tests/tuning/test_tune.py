@@ -1,9 +1,6 @@
 """The search end to end: it continues, prunes, fails well, reads no test item and writes what --config takes."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from genrec.config import collect_settings, make_config
 from genrec.data.tables import read_sequences
 from genrec.errors import GenRecError
 from genrec.tuning.tune import tune
+from tests.command import call, start
 from tests.helpers import write_dataset
 from tests.training.helpers import QUICK, as_options, chain_dataset
 
@@ -56,17 +54,17 @@ def test_a_search_in_two_calls_equals_one(place, found):
 
 def test_a_killed_search_continues(place):
     def search(folder):
-        command = [sys.executable, "-m", "genrec_cli", "tune", place / "data", "-o", folder, "--trials", "4"]
-        return [*map(str, command), "--search", str(place / "space.toml"), *as_options(FIXED), "--json"]
+        command = ["tune", place / "data", "-o", folder, "--trials", "4"]
+        return [*command, "--search", place / "space.toml", *as_options(FIXED), "--json"]
 
-    unbroken = subprocess.run(search(place / "unbroken"), capture_output=True, text=True)
+    unbroken = call(*search(place / "unbroken"))
     command = search(place / "killed")
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (place / "killed/trials/1").exists():
+    process = start(*command)
+    while process.is_alive() and not (place / "killed/trials/1").exists():
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = subprocess.run(command, capture_output=True, text=True)
+    process.kill()
+    process.join()
+    done = call(*command)
     assert done.returncode == 0, done.stderr
     assert shown(json.loads(done.stdout)) == shown(json.loads(unbroken.stdout))
     assert not any((place / "killed/trials").iterdir())
