@@ -105,11 +105,13 @@ class TrainConfig(TrainerConfig):
     that learns so ranks beside the decoder; validation chooses its share."""
     max_length: int = Field(128, ge=8, le=16384)
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
-    encoder_merge: Literal["none", "item"] = "none"
-    """`none` gives the encoder a position per token, `item` one per item, where its tokens are summed."""
+    encoder_merge: Literal["none", "item", "id"] = "none"
+    """`none` gives the encoder a position per token, `item` one per item that sums its tokens, and `id` one per
+    item that shows its ID embedding alone: codes made of the very transitions to be learned give answers that
+    new histories lack. Items that training never shows then look alike."""
     encoder_attention: Literal["both", "causal"] = "both"
     """`both` lets a position see all others, `causal` only itself and those before; then, with
-    `encoder_merge=item` and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
+    items at one position each and `prefixes=all`, finetuning learns all prefixes of a sequence in one pass."""
     distances: int = Field(0, ge=0, le=4096)
     """Distances that the encoder's attention tells apart, in place of embeddings of positions: what is learned of
     short histories then holds for long ones. 0 leaves the positions."""
@@ -139,7 +141,7 @@ class TrainConfig(TrainerConfig):
     def learns_prefixes(self) -> bool:
         """Whether finetuning learns all prefixes of a sequence in one pass; needs the pass of our own."""
         one_pass = not (self.gradient_checkpointing or self.torch_compile)
-        causal = self.encoder_attention == "causal" and self.encoder_merge == "item" and self.prefixes == "all"
+        causal = self.encoder_attention == "causal" and self.encoder_merge != "none" and self.prefixes == "all"
         return one_pass and causal and self.indexing != "text"
 
     @model_validator(mode="after")

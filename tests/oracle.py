@@ -74,6 +74,7 @@ class Oracle:
         kept: list[tuple[list[int], int]] = []
         for item in reversed(history):
             tokens = [token for token in self.paths[item] if token != special.end]
+            tokens = [special.begin] if self.model.config.ids_alone else tokens
             positions = [(tokens, item)] if merged else [([token], item) for token in tokens]
             if len(kept) + len(positions) > budget:
                 break

@@ -15,6 +15,8 @@ class GenRecConfig(BartConfig):
         label_smoothing: Probability mass that the training loss spreads over the vocabulary.
         input_length: Most positions of the encoder's input; None allows as many as have an embedding.
         merged_tokens: Tokens that one position of the encoder sums, an item's; 0 gives each token a position.
+        ids_alone: Whether an item shows the encoder its ID embedding alone: one token stands for all items, and
+            `merged_tokens` is 1.
         causal_encoder: Whether a position of the encoder sees itself and those before it only; such an input has
             no [END], which nothing would see.
         newest_first: Whether the encoder reads the newest item first, so that a position says how old its item is.
@@ -39,6 +41,7 @@ class GenRecConfig(BartConfig):
         label_smoothing: float = 0.0,
         input_length: int | None = None,
         merged_tokens: int = 0,
+        ids_alone: bool = False,
         causal_encoder: bool = False,
         newest_first: bool = False,
         distances: int = 0,
@@ -54,6 +57,7 @@ class GenRecConfig(BartConfig):
         self.label_smoothing = label_smoothing
         self.input_length = input_length
         self.merged_tokens = merged_tokens
+        self.ids_alone = ids_alone
         self.causal_encoder = causal_encoder
         self.newest_first = newest_first
         self.distances = distances

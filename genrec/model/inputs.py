@@ -6,10 +6,11 @@ without [END] where the encoder is causal.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genrec.indexing.tokens import TokenScheme
+from genrec.indexing.tokens import TokenMatrix, TokenScheme
 from genrec.model.configuration import GenRecConfig
 
 
@@ -46,12 +47,13 @@ class InputBuilder(nn.Module):
         self.max_length = config.input_length or config.max_position_embeddings
         self.causal, self.newest_first = config.causal_encoder, config.newest_first
         self.merged, self.user_buckets = config.merged_tokens, config.user_buckets
-        self.depth = scheme.encoder_tokens.shape[1]
+        tokens = _one_for_all(scheme) if config.ids_alone else scheme.encoder_tokens
+        self.depth = tokens.shape[1]
         self.budget = self.max_length - (1 if self.causal else 2) - scheme.user_tokens.shape[1]
         """Positions left for the items and [MASK] beside [BEG], the user and [END], if there is one."""
         mask_row = torch.full((1, self.depth), self.pad, dtype=torch.int64)
         mask_row[0, 0] = scheme.special.mask
-        items = torch.from_numpy(scheme.encoder_tokens).long()
+        items = torch.from_numpy(tokens).long()
         self.register_buffer("item_tokens", torch.cat([items, mask_row]), persistent=False)
         self.register_buffer("user_tokens", torch.from_numpy(scheme.user_tokens).long(), persistent=False)
 
@@ -119,3 +121,10 @@ class InputBuilder(nn.Module):
         else:
             input_ids = row.gather(1, order)
         return EncoderInputs(input_ids, mask, *ids)
+
+
+def _one_for_all(scheme: TokenScheme) -> TokenMatrix:
+    """[BEG] for every item, for none of its own tokens shall be seen; in the shape of `encoder_tokens`."""
+    tokens = np.full((scheme.item_count + 1, 1), scheme.special.begin, np.int32)
+    tokens[0] = scheme.special.pad
+    return tokens

@@ -163,7 +163,8 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "item_share": first_item_share(config),
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
-        "merged_tokens": scheme.encoder_tokens.shape[1] if config.encoder_merge == "item" else 0,
+        "merged_tokens": {"none": 0, "item": scheme.encoder_tokens.shape[1], "id": 1}[config.encoder_merge],
+        "ids_alone": config.encoder_merge == "id",
         "distances": config.distances,
         "newest_first": config.item_order == "newest",
         "causal_encoder": config.encoder_attention == "causal",
@@ -181,8 +182,9 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
 
 
 def first_item_share(config: TrainConfig) -> float:
-    """The share of the item head until validation chooses another, at the end of the training."""
-    return 0.5 if config.item_loss else 0.0
+    """The share of the item head until validation chooses another, at the end of the training; it is near what is
+    chosen, so that the best epoch is the mixture's."""
+    return 0.9 if config.item_loss else 0.0
 
 
 def _check_shape(config: TrainConfig, bart: BartConfig, found: dict[str, int], weights: str) -> None:

@@ -40,6 +40,7 @@ KINDS: dict[str, dict[str, object]] = {
     "own": {},
     "text": {},
     "merged": {"merged_tokens": 3, "user_buckets": 7},
+    "ids": {"merged_tokens": 1, "ids_alone": True},
     "newest": {"newest_first": True, "distances": 5},
     "causal": {"causal_encoder": True, "merged_tokens": 3, "distances": 5},
 }
@@ -47,7 +48,7 @@ KINDS: dict[str, dict[str, object]] = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def run(request, tmp_path_factory):
-    """Models of several kinds; "merged" sums an item's tokens at one position and hashes users."""
+    """Models of several kinds; "merged" sums an item's tokens and hashes users, "ids" shows no tokens."""
     folder = tmp_path_factory.mktemp("graph")
     scheme = None if request.param == "own" else text_like_scheme()
     return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, **KINDS[request.param]))

@@ -23,7 +23,9 @@ FIXED = TokenScheme(
 )
 
 
-def by_hand(scheme: TokenScheme, items: list[int], user: int, merged: int) -> list[tuple[object, int, int]]:
+def by_hand(
+    scheme: TokenScheme, items: list[int], user: int, merged: int, ids_alone: bool
+) -> list[tuple[object, int, int]]:
     """(token or tokens, user ID, item ID) of each position: the newest items that fit between user and [END]."""
     special = scheme.special
 
@@ -36,6 +38,7 @@ def by_hand(scheme: TokenScheme, items: list[int], user: int, merged: int) -> li
     parts: list[list[tuple[object, int, int]]] = []
     for item in reversed(items):
         tokens = [int(t) for t in scheme.item_tokens[item % 41] if t not in (special.pad, special.end)]
+        tokens = [special.begin] if ids_alone else tokens
         if item == scheme.item_count + 1:
             part = [(alone(special.mask), 0, 0)]
         elif merged:
@@ -54,17 +57,18 @@ def by_hand(scheme: TokenScheme, items: list[int], user: int, merged: int) -> li
     scheme=st.sampled_from([TEXT, FIXED]),
     rows=st.lists(st.lists(st.integers(0, 41), max_size=22), min_size=1, max_size=4),
     user=st.integers(0, 30),
-    merge=st.booleans(),
+    merge=st.sampled_from(["none", "item", "id"]),
 )
 def test_rows_equal_those_assembled_by_hand(scheme, rows, user, merge):
-    merged = scheme.encoder_tokens.shape[1] if merge else 0
-    builder = InputBuilder(scheme, GenRecConfig(input_length=MAX_LENGTH, merged_tokens=merged))
+    merged, alone = {"none": 0, "item": scheme.encoder_tokens.shape[1], "id": 1}[merge], merge == "id"
+    config = GenRecConfig(input_length=MAX_LENGTH, merged_tokens=merged, ids_alone=alone)
+    builder = InputBuilder(scheme, config)
     width = max(map(len, rows))
     items = torch.tensor([row + [0] * (width - len(row)) for row in rows], dtype=torch.int64)
     built = builder(items.reshape(len(rows), width), torch.full((len(rows),), user))
     assert built.input_ids.shape[1] <= MAX_LENGTH
     for row, wanted in zip(range(len(rows)), rows, strict=True):
-        expected = by_hand(scheme, [item for item in wanted if item], user, merged)
+        expected = by_hand(scheme, [item for item in wanted if item], user, merged, alone)
         length = len(expected)
         found = zip(
             built.input_ids[row].tolist(),

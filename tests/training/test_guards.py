@@ -117,6 +117,7 @@ def test_precisions_that_a_device_lacks_are_refused():
         {"gradient_checkpointing": True},
         {"precision": "bf16"},
         {"encoder_merge": "item"},
+        {"encoder_merge": "id"},
         {"user_buckets": 7},
         {"user_buckets": 0},
         {"sparse_ids": True},
