@@ -89,10 +89,13 @@ class S3Rec(SASRec[S3RecConfig], AttributeModel):
 
     def examples(self, phase: str, train: Sequences) -> ItemExamples:
         """Hidden items and segments, then next items; what only pretraining needs learns in it alone."""
-        self.objectives.requires_grad_(phase == PRETRAIN)
+        given = self.settings
+        used = {"aap": given.aap, "mip": given.mip, "map": given.map, "sp": given.sp}
+        used |= {"hidden": given.mip + given.map + given.sp, "attributes": given.aap + given.map}
+        for name, part in self.objectives.named_children():
+            part.requires_grad_(phase == PRETRAIN and used[name] > 0)
         if phase != PRETRAIN:
             return super().examples(phase, train)
-        given = self.settings
         return Segments(train, given.max_length, given.mask_share, 0.0, given.seed, prefixes=False)
 
     def loss(self, labels: Tensor, items: Tensor, **others: Tensor) -> Tensor:  # type: ignore[override]

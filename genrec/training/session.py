@@ -57,7 +57,7 @@ class Session:
     def run(self, phases: Sequence[str]) -> dict[str, Any]:
         """Train all phases that are not done, finish the run and return its result."""
         if self.config.batch_size == "auto":
-            self._decide_batch_size(phases[-1])
+            self._decide_batch_size(phases)
         for phase in phases:
             done = self._done()
             if phase in done:
@@ -144,13 +144,13 @@ class Session:
         precision = choose_precision(self.config.precision, self.device)
         return Rehearsal(self.built.model.to(self.device), collator, batches, precision, lanes)
 
-    def _decide_batch_size(self, phase: str) -> None:
-        """Find the largest batch that fits, once for the run: resuming takes the same."""
+    def _decide_batch_size(self, phases: Sequence[str]) -> None:
+        """Find the largest batch that fits each phase, once for the run: resuming takes the same."""
         info = read_json(self.folder / RUN_FILE)
         size = info.get("batch_size")
         if size is None:
-            batches, collator = self._batches(phase)
-            size = min(ranks.gather(self._rehearsal(batches, collator).largest_batch()))
+            rehearsals = [self._rehearsal(*self._batches(phase)) for phase in phases if self._epochs(phase)]
+            size = min(ranks.gather(min(rehearsal.largest_batch() for rehearsal in rehearsals)))
             ranks.on_main(lambda: write_json(self.folder / RUN_FILE, {**info, "batch_size": size}))
         self.reporter.info(f"batch_size=auto takes {size}")
         self.config = self.config.model_copy(update={"batch_size": size})

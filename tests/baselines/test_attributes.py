@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from genrec.baselines.attributes import read_attributes
+from genrec.baselines.settings import make_baseline_config
 from genrec.errors import GenRecError
 from tests.baselines.helpers import batch_of, random_model, sequences
 from tests.helpers import save_dataset
@@ -82,6 +83,17 @@ def test_the_objectives_add_up_by_their_weights():
     assert float(model.loss(**batch).detach()) == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "weights", [{"aap": 1.0}, {"mip": 1.0}, {"map": 1.0}, {"sp": 1.0}, {"mip": 1.0, "sp": 1.0}]
+)
+def test_what_an_objective_of_weight_zero_needs_is_not_trained(weights):
+    """Several processes wait for each weight's gradient."""
+    model, batch = pretraining(**weights)
+    model.loss(**batch).backward()
+    for name, weight in model.objectives.named_parameters():
+        assert weight.requires_grad == (weight.grad is not None), name
+
+
 @pytest.mark.parametrize("name", ["mip", "map"])
 def test_hidden_items_do_not_show(name):
     model, batch = pretraining(**{name: 1.0})
@@ -98,3 +110,10 @@ def test_finetuning_is_sasrecs_and_leaves_the_objectives_alone():
     torch.testing.assert_close(loss, other.loss(**batch_of(other, ROWS)))
     loss.backward()
     assert all(weight.grad is None for weight in model.objectives.parameters())
+
+
+def test_pretraining_without_an_objective_is_refused():
+    nothing = {"model": "s3rec", "aap": 0, "mip": 0, "map": 0, "sp": 0}
+    with pytest.raises(GenRecError, match="nothing to pretrain; set pretrain_epochs=0"):
+        make_baseline_config(nothing)
+    assert make_baseline_config({**nothing, "pretrain_epochs": 0}).pretrain_epochs == 0

@@ -80,4 +80,9 @@ class S3RecConfig(CausalConfig):
 
     def faults(self) -> list[str]:
         """What does not fit together."""
-        return super().faults() + (["max_length 1 leaves nothing to pretrain on"] if self.max_length < 2 else [])
+        found = super().faults()
+        if self.max_length < 2:
+            found.append("max_length 1 leaves nothing to pretrain on")
+        if self.pretrain_epochs and not self.aap + self.mip + self.map + self.sp:
+            found.append("aap, mip, map and sp are all 0: nothing to pretrain; set pretrain_epochs=0")
+        return found
