@@ -153,8 +153,9 @@ def test_a_causal_run_learns_is_exported_and_resumed(tmp_path):
         "encoder_attention": "causal",
         "encoder_merge": "item",
         "item_loss": 1.0,
-        "finetune_epochs": 60,
-        "patience": 60,
+        "batch_size": 4,
+        "finetune_epochs": 15,
+        "patience": 15,
         "learning_rate": 0.005,
     }
     result = genrec.train(dataset, tmp_path / "run", settings=settings)

@@ -22,7 +22,7 @@ def dataset(tmp_path_factory):
 
 
 def test_it_learns_a_rule_and_reports(dataset, tmp_path):
-    settings = {**QUICK, "d_model": 32, "ffn_dim": 64, "finetune_epochs": 25, "patience": 25, "batch_size": 32}
+    settings = {**QUICK, "d_model": 32, "ffn_dim": 64, "finetune_epochs": 8, "patience": 8, "batch_size": 8}
     settings["learning_rate"] = 0.005
     result = genrec.train(dataset, tmp_path / "run", settings=settings)
     assert result["epochs"]["pretrain"] == 2
