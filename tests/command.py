@@ -69,6 +69,6 @@ def _become(arguments: list[str], variables: dict[str, str], cwd: Path, streams:
     os.chdir(cwd)
     os.environ.update(variables)
     for number, path in enumerate(streams, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = ["genrec", *arguments]
     runpy.run_module("genrec_cli", run_name="__main__")

@@ -1,15 +1,17 @@
 """Several processes, and several parts of a step, learn what one process learns at once."""
 
 import json
-import os
+import socket
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from genrec.training.batches import LengthGroupedBatches, Share
 from genrec.training.train import train
+from tests.command import start
 from tests.training.helpers import QUICK, as_options, chain_dataset, weights
 
 SETTINGS = {**QUICK, "dropout": 0.0, "pretrain_epochs": 1, "finetune_epochs": 2}
@@ -46,11 +48,30 @@ def assert_alike(first, second):
             assert np.sqrt(np.mean((a[name] - b[name]) ** 2)) < 20 * TOLERANCE, name
 
 
-def launch(*arguments):
+def torchrun(*arguments):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [*launcher, "-m", "genrec_cli", "train", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def two_processes(*arguments, folder):
+    """As torchrun starts them, but without its own processes and with torch imported."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    where = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", **meeting}
+    streams = [(folder / f"stdout{rank}", folder / f"stderr{rank}") for rank in range(2)]
+    processes = [
+        start(
+            "train", *arguments, env={**where, "RANK": str(rank), "LOCAL_RANK": str(rank)}, streams=streams[rank]
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.join(300)
+    output, errors = ("".join(path.read_text() for path in paths) for paths in zip(*streams, strict=True))
+    return max(abs(process.exitcode) for process in processes), output, errors
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +84,15 @@ def alone_sparse(dataset, tmp_path_factory):
 @pytest.mark.parametrize("more", [{}, {"sparse_ids": True, "gradient_accumulation": 2}])
 def test_two_processes_equal_one(dataset, alone, alone_sparse, tmp_path, more):
     run = tmp_path / "run"
-    done = launch(dataset, "-o", run, *as_options({**SETTINGS, **more}), "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["epochs"] == {"pretrain": 1, "finetune": 2}
-    assert done.stderr.count("finetune epoch 1/2") == 1
-    assert_alike(alone_sparse if "sparse_ids" in more else alone, run)
-    again = launch(dataset, "-o", run)
-    assert again.returncode == 1
-    assert again.stderr.count("already exists") == 1
+    launch = partial(two_processes, folder=tmp_path) if more else torchrun
+    code, output, errors = launch(dataset, "-o", run, *as_options({**SETTINGS, **more}), "--json")
+    assert code == 0, errors
+    assert json.loads(output)["epochs"] == {"pretrain": 1, "finetune": 2}
+    assert errors.count("finetune epoch 1/2") == 1
+    assert_alike(alone_sparse if more else alone, run)
+    code, _, errors = two_processes(dataset, "-o", run, folder=tmp_path)
+    assert code == 1
+    assert errors.count("already exists") == 1
 
 
 @pytest.mark.parametrize("sparse", [False, True])
