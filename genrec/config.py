@@ -95,6 +95,9 @@ class TrainConfig(TrainerConfig):
     """Inner width of the feed-forward layers."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of activations dropped in training."""
+    attention_dropout: float | None = Field(None, ge=0, lt=1)
+    """Share of attention's weights dropped in training, which rules out the quicker kinds of attention; None takes
+    that of the pretrained weights, else 0."""
     user_dropout: float = Field(0.2, ge=0, le=1)
     """Share of examples whose user is shown as unknown, which trains user 0."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)

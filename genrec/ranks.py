@@ -13,6 +13,9 @@ from genrec.errors import GenRecError
 
 T = TypeVar("T")
 
+_DIVIDING = {"ACCELERATE_USE_FSDP": "FSDP", "ACCELERATE_USE_DEEPSPEED": "DeepSpeed"}
+"""Variables by which `accelerate launch` asks for it."""
+
 _TIMEOUT = timedelta(hours=2)
 """How long the others wait for one, through the longest piece that rank 0 does alone."""
 
@@ -37,7 +40,16 @@ def join(device: str) -> None:
 
     Args:
         device: "cpu", or something else for the GPUs.
+
+    Raises:
+        GenRecError: They were started to divide the weights among them.
     """
+    for name, words in _DIVIDING.items():
+        if os.environ.get(name, "").lower() == "true":
+            raise GenRecError(
+                f"{words} divides a model's weights among processes, which genrec does not do, for each fits one "
+                "device; answer accelerate config with multi-GPU or multi-CPU, or start with torchrun"
+            )
     if world_size() > 1:
         import torch
         from accelerate import PartialState

@@ -16,7 +16,7 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="genrec, or a reference model: bert4rec, caser, fdsa, gru4rec, hgn, p5, s3rec sasrec.",
+        help="genrec, or a reference model: bert4rec, caser, fdsa, gru4rec, hgn, p5, s3rec or sasrec.",
         show_default="genrec",
     ),
 ]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, BartForConditionalGeneration, BartModel
 from transformers.modeling_outputs import Seq2SeqLMOutput
-from transformers.models.bart.modeling_bart import BartEncoder, shift_tokens_right
+from transformers.models.bart.modeling_bart import BartAttention, BartEncoder, shift_tokens_right
 
 from genrec.model.configuration import GenRecConfig
 from genrec.model.learning import learn, learn_prefixes
@@ -313,12 +313,17 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         encoder = self.model.encoder
         encoder.user_embedding.sparse, encoder.item_embedding.sparse = sparse, self.config.sparse_items
 
-    def use_dropout(self, share: float) -> None:
-        """Choose the share of activations that training drops."""
+    def use_dropout(self, share: float, attention: float | None = None) -> None:
+        """Choose the share of activations that training drops, and of attention's weights unless None."""
         self.config.dropout = share
         parts = self.model.encoder, self.model.decoder
         for part in (*parts, *(layer for half in parts for layer in half.layers)):
             part.dropout = share
+        if attention is not None:
+            self.config.attention_dropout = attention
+            for part in self.modules():
+                if isinstance(part, BartAttention):
+                    part.dropout = attention
 
     @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:

@@ -155,7 +155,8 @@ def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> Tok
 
 def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
     """What both kinds of model are told."""
-    return {
+    told = {} if config.attention_dropout is None else {"attention_dropout": config.attention_dropout}
+    return told | {
         "user_count": dataset.user_count,
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
@@ -171,7 +172,6 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[
         "user_buckets": config.user_buckets,
         "sparse_ids": config.sparse_ids,
         "dropout": config.dropout,
-        "attention_dropout": 0.0,
         "pad_token_id": scheme.special.pad,
         "bos_token_id": scheme.special.begin,
         "eos_token_id": scheme.special.end,

@@ -98,7 +98,7 @@ class PhaseTrainer(Trainer):
         self.steps_done = 0
         self.validation_seconds = 0.0
         if isinstance(model, GenRecForConditionalGeneration) and isinstance(config, TrainConfig):
-            model.joined = joins(config) and not self.is_fsdp_enabled
+            model.joined = joins(config)
         self.sparse = _sparse_weights(model) if config.sparse_ids else {}
         leave_to_us(model, self.sparse)
         self.lanes = lanes

@@ -250,7 +250,7 @@ def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     model.config.item_share = first_item_share(config)
     model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
     model.use_sparse_ids(config.sparse_ids)
-    model.use_dropout(config.dropout)
+    model.use_dropout(config.dropout, config.attention_dropout)
     return Built(config, pretrained.scheme, model, tokenizer)
 
 

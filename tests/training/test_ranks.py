@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from genrec.errors import GenRecError
 from genrec.training.batches import LengthGroupedBatches, Share
 from genrec.training.train import train
 from tests.command import start
@@ -117,3 +118,11 @@ def test_every_example_is_somebodys_once(processes, parts):
         shown = [place for piece in pieces for place in piece]
         assert sorted(place for place in shown if place[1] >= 0) == sorted(batch)
         assert {(epoch, ~filler) for epoch, filler in shown if filler < 0} <= set(batch)
+
+
+@pytest.mark.parametrize(("name", "words"), [("FSDP", "FSDP"), ("DEEPSPEED", "DeepSpeed")])
+def test_a_launcher_that_would_divide_the_weights_is_refused(dataset, tmp_path, monkeypatch, name, words):
+    monkeypatch.setenv(f"ACCELERATE_USE_{name}", "true")
+    with pytest.raises(GenRecError, match=f"^{words} divides"):
+        train(dataset, tmp_path / "run", settings=SETTINGS)
+    assert not (tmp_path / "run").exists()

@@ -60,7 +60,7 @@ def test_pretraining_and_finetuning_apart_follow_the_same_path(dataset, tmp_path
 def test_a_finetuning_that_is_resumed_still_starts_from_the_pretrained_run(dataset, tmp_path):
     """Its weights and tokens, with settings of its own, stopped before the first checkpoint and after one."""
     genrec.pretrain(dataset, tmp_path / "pre", settings={**QUICK, "indexing": "random"})
-    options = {"start": tmp_path / "pre", "settings": {"dropout": 0.3}, "seed": 5}
+    options = {"start": tmp_path / "pre", "settings": {"dropout": 0.3, "attention_dropout": 0.4}, "seed": 5}
     genrec.finetune(dataset, tmp_path / "whole", **options)
 
     def stop(*_):
@@ -71,7 +71,9 @@ def test_a_finetuning_that_is_resumed_still_starts_from_the_pretrained_run(datas
     genrec.finetune(dataset, tmp_path / "broken", resume=True, **options)
     assert_equal_weights(tmp_path / "whole", tmp_path / "broken")
     run = load_run(tmp_path / "broken")
-    assert run.model.config.dropout == run.model.model.decoder.layers[0].dropout == 0.3
+    layer = run.model.model.decoder.layers[0]
+    assert run.model.config.dropout == layer.dropout == 0.3
+    assert run.model.config.attention_dropout == layer.self_attn.dropout == layer.encoder_attn.dropout == 0.4
     np.testing.assert_array_equal(run.scheme.item_tokens, load_run(tmp_path / "pre").scheme.item_tokens)
 
 
@@ -155,7 +157,7 @@ def small_bart(tmp_path_factory):
     )
     config.update({"encoder_attention_heads": 2, "decoder_attention_heads": 2})
     config.update({"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "pad_token_id": 1, "bos_token_id": 0})
-    config.update({"eos_token_id": 2, "decoder_start_token_id": 2})
+    config.update({"eos_token_id": 2, "decoder_start_token_id": 2, "attention_dropout": 0.1})
     BartForConditionalGeneration(config).save_pretrained(folder)
     return folder
 
@@ -167,6 +169,7 @@ def test_text_items_start_from_a_local_bart(dataset, small_bart, tmp_path):
     lengths = (run.scheme.encoder_tokens[1:] != run.scheme.special.pad).sum(1)
     assert lengths.max() > 1  # items are several pieces
     assert run.config.d_model == 16
+    assert run.model.config.attention_dropout == 0.1  # the weights' own
     assert (tmp_path / "run/tokenizer.json").exists()
     tokenizer = BartTokenizerFast.from_pretrained(tmp_path / "run")
     words = {tokenizer.decode(row[row != run.scheme.special.pad]).strip() for row in run.scheme.encoder_tokens[1:]}
