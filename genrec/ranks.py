@@ -54,7 +54,10 @@ def join(device: str) -> None:
         import torch
         from accelerate import PartialState
 
-        PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), timeout=_TIMEOUT)
+        on_cpu = device == "cpu" or not torch.cuda.is_available()
+        if on_cpu:  # else it is called cpu:0 or cpu:1, where checkpoints cannot be read to
+            os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+        PartialState(cpu=on_cpu, timeout=_TIMEOUT)
 
 
 def leave() -> None:

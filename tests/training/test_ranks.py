@@ -1,9 +1,11 @@
 """Several processes, and several parts of a step, learn what one process learns at once."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -56,19 +58,23 @@ def torchrun(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def two_processes(*arguments, folder):
+def start_two(*arguments, streams):
     """As torchrun starts them, but without its own processes and with torch imported."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
     where = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", **meeting}
-    streams = [(folder / f"stdout{rank}", folder / f"stderr{rank}") for rank in range(2)]
-    processes = [
+    return [
         start(
             "train", *arguments, env={**where, "RANK": str(rank), "LOCAL_RANK": str(rank)}, streams=streams[rank]
         )
         for rank in range(2)
     ]
+
+
+def two_processes(*arguments, folder):
+    streams = [(folder / f"stdout{rank}", folder / f"stderr{rank}") for rank in range(2)]
+    processes = start_two(*arguments, streams=streams)
     for process in processes:
         process.join(300)
     output, errors = ("".join(path.read_text() for path in paths) for paths in zip(*streams, strict=True))
@@ -94,6 +100,31 @@ def test_two_processes_equal_one(dataset, alone, alone_sparse, tmp_path, more):
     code, _, errors = two_processes(dataset, "-o", run, folder=tmp_path)
     assert code == 1
     assert errors.count("already exists") == 1
+
+
+def test_two_killed_processes_go_on_to_what_one_learns(dataset, tmp_path):
+    """With an item head, distances, IDs alone and a prior, as `small` has them."""
+    like_small = {
+        "item_loss": 4.0,
+        "encoder_merge": "id",
+        "distances": 8,
+        "user_buckets": 0,
+        "prior": "transitions",
+    }
+    settings, run = {**SETTINGS, **like_small}, tmp_path / "run"
+    train(dataset, tmp_path / "alone", settings=settings)
+    arguments = (dataset, "-o", run, *as_options(settings), "--save-every", "0.01s", "--resume")
+    processes = start_two(*arguments, streams=[(tmp_path / "stdout", tmp_path / f"stderr{n}") for n in range(2)])
+    while processes[0].is_alive() and not list(run.glob("checkpoints/finetune/checkpoint-*")):
+        time.sleep(0.01)
+    for process in processes:
+        process.kill()
+        process.join()
+    assert [process.exitcode for process in processes] == [-signal.SIGKILL] * 2
+    code, _, errors = two_processes(*arguments, folder=tmp_path)
+    assert code == 0, errors
+    assert "finetune epoch 1/2" in errors
+    assert_alike(tmp_path / "alone", run)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
