@@ -20,6 +20,7 @@ Where we differ from the paper:
   embeddings, as equation 11 does, where the code reads states.
 * A training part is one example; the code has every prefix, whose last item is always hidden.
 * SP compares one stretch of the same length, from anywhere in all users' items, as in the authors' code.
+* Those means are over what a process computes at once: pretraining in several processes, or in parts, differs.
 * Pretraining takes fewer epochs than the paper's hundred, and attributes that only one item has are left out.
 """
 
