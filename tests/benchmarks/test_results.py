@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from genrec.baselines.settings import make_baseline_config
+from genrec.config import GENREC, make_config
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,3 +40,16 @@ def test_every_result_tells_how_it_was_made(results):
         assert not result["protocol"]["sampled_users"]
         for row in result["rows"]:
             assert bool(row["seeds"]) == bool(row["settings"]) == (row["seconds"] is not None), row["model"]
+
+
+def test_results_are_of_the_presets_and_defaults_as_they_are(results):
+    """Who changes one trains anew what README shows of it."""
+    for path in (ROOT / "benchmarks" / "results").glob("*.json"):
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+            used = row["settings"]
+            if not used:
+                continue
+            given = {key: used[key] for key in ("model", "preset", "indexing") if key in used}
+            make = make_config if used["model"] == GENREC else make_baseline_config
+            now = make(given).model_dump()
+            assert {key: now[key] for key in used} == used, (path.name, row["model"])
