@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collection_finish() -> None:
     """Let garbage collection, which each training asks for, pass over what the imports have made."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """One thread, whatever the test before has told torch: two on a core that others use wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)
