@@ -268,7 +268,7 @@ def make_config(given: dict[str, Any], base: TrainConfig | None = None) -> Train
     else:
         defaults = preset_settings(str(given.get("preset", DEFAULT_PRESET)))
         if "weights" in given and "weights" not in defaults:
-            dropped = (*SHAPE, "distances", "encoder_attention")
+            dropped = (*SHAPE, "distances", "encoder_attention", "encoder_merge")
             defaults = {key: value for key, value in defaults.items() if key not in dropped}
     return check_config(TrainConfig, {**defaults, **given})
 

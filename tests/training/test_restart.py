@@ -94,7 +94,7 @@ def test_sigterm_leaves_a_checkpoint_and_says_so(dataset, whole, tmp_path):
     while process.is_alive() and not steps(run):
         time.sleep(0.01)
     process.terminate()
-    process.join()
+    process.join(60)
     output, errors = (path.read_text() for path in streams)
     assert process.exitcode == 143, errors
     assert "SIGTERM" in errors

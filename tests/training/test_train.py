@@ -180,7 +180,9 @@ def test_text_items_start_from_a_local_bart(dataset, small_bart, tmp_path):
 def test_weights_are_taken_without_a_preset_of_theirs(dataset, small_bart, tmp_path):
     settings = {"weights": str(small_bart), "max_length": 64, "finetune_epochs": 1, "batch_size": 64}
     genrec.train(dataset, tmp_path / "run", settings=settings)
-    assert load_run(tmp_path / "run").model.config.d_model == 16
+    config = load_run(tmp_path / "run").model.config
+    assert config.d_model == 16
+    assert not config.ids_alone  # pretrained weights know something of tokens
 
 
 def test_pretrained_weights_cannot_be_contradicted_or_missing(dataset, small_bart, tmp_path, monkeypatch):
