@@ -1,6 +1,6 @@
 """Small datasets and runs with random weights, whose scores are spread as wide as a trained model's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,19 @@ def make_dataset(folder: Path, users: int = USERS, items: int = ITEMS, seed: int
     return folder
 
 
-def write_dataset(folder: Path, user_ids: list[str], item_ids: list[str], rows: list[Any]) -> None:
-    """A dataset with the given IDs and histories (item indexes, oldest first)."""
+def write_dataset(
+    folder: Path, user_ids: list[str], item_ids: list[str], rows: list[Any], genres: Sequence[int] | None = None
+) -> None:
+    """A dataset with the given IDs, histories (item indexes, oldest first) and an attribute of each item."""
     folder.mkdir(parents=True)
     offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
     flat = np.concatenate([np.asarray(row, np.int32) for row in rows])
+    own = [n % 3 for n in range(len(item_ids))] if genres is None else genres
     table = pa.table(
         {
             "item_id": item_ids,
             "title": [f"Title of {item}" for item in item_ids],
-            "attributes": pa.array([[f"genre {n % 3}"] for n in range(len(item_ids))], pa.list_(pa.string())),
+            "attributes": pa.array([[f"genre {genre}"] for genre in own], pa.list_(pa.string())),
         }
     )
     save_dataset(folder, user_ids, table, Sequences(flat, offsets))

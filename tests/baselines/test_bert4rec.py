@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from genrec.baselines.examples import Cloze
+from tests.baselines.grammars import last
 from tests.baselines.helpers import batch_of, learn, make_model, random_model, score, sequences
-from tests.baselines.test_grammars import last
 
 ROWS = [[1, 2, 3, 4, 5, 6, 7], [8], [], [9, 10, 11]]
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from tests.baselines.grammars import last
 from tests.baselines.helpers import batch_of, hit_rate, learn, make_model, random_model
-from tests.baselines.test_grammars import last
 
 
 def test_the_future_changes_nothing():
