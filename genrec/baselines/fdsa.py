@@ -2,6 +2,11 @@
 
 One Transformer reads the items, another their features; a layer joins their states, which score the next item. An
 item's feature is the sum of its attributes' embeddings, weighed by attention ("vanilla attention" in the paper).
+With a the attributes of an item, s the states of both Transformers at the newest item and w an item that may come
+next:
+
+    feature = sum_a softmax_a(a v) a
+    score = ([s_items, s_features] W + b) w
 
 Where we differ from the paper:
 

@@ -1,7 +1,12 @@
 """HGN: hierarchical gating networks for sequential recommendation (Ma, Kang and Liu 2019, arXiv 1906.09217).
 
 Gates that know the user choose among the features of the newest items (feature gating), then among these items
-(instance gating). Their average, the items as they are (item-item product) and the user score the next items.
+(instance gating). Their average, the items as they are (item-item product) and the user score the next items. With
+E the items of the window (a row each), u the user and w an item that may come next:
+
+    F = E * sigmoid(E W1 + b + u W2)      feature gating
+    G = F * sigmoid(F w3 + u W4)          instance gating, one gate an item
+    score = (u + mean(G) + sum(E)) w + b  user, gated items, item-item product
 
 The score is a sum of terms that know one item of the window each, with its place and the user, so a next item that
 only two items together tell ("next = f(last two)") is beyond it.

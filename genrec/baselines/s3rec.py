@@ -3,10 +3,11 @@
 A Transformer that sees both ways is pretrained on four objectives (section 4 of the paper), then finetuned as
 SASRec, looking back only:
 
-* AAP, associated attribute prediction: an item's embedding tells its attributes;
-* MIP, masked item prediction: the state at a hidden item tells the item;
-* MAP, masked attribute prediction: and its attributes;
-* SP, segment prediction: a sequence whose segment is hidden tells that segment from another user's.
+* AAP, associated attribute prediction: an item's embedding e tells each attribute a, by sigmoid(e W a);
+* MIP, masked item prediction: the state s at a hidden item tells the item, by s W e;
+* MAP, masked attribute prediction: and its attributes, by sigmoid(s W a);
+* SP, segment prediction: a sequence whose segment is hidden (its newest state s) tells that segment from another
+  user's (their newest states t and t'), by sigmoid(s W t - s W t').
 
 Where we differ from the paper:
 
