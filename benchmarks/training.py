@@ -28,10 +28,16 @@ from genrec.config import TrainConfig, make_config
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.data.split import train_part
 
-_WAYS: dict[str, dict[str, Any]] = {"genrec": {}, "merged": {"encoder_merge": "item"}}
-_MORE_WAYS: dict[str, dict[str, Any]] = {BART_BASE: {"bf16": {"precision": "bf16"}}}
+_MERGED = {"merged": {"encoder_merge": "item"}}
+_WAYS: dict[str, dict[str, dict[str, Any]]] = {
+    WIDE: _MERGED,
+    "small": {},
+    "base": {},
+    BART_BASE: {**_MERGED, "bf16": {"precision": "bf16"}},
+}
+"""Of each shape, the ways that are measured beside its own settings."""
 _BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads": 12, "ffn_dim": 3072}
-_STEPS = {WIDE: 40, "base": 6, BART_BASE: 8}
+_STEPS = {WIDE: 40, "small": 20, "base": 6, BART_BASE: 8}
 _PEER_STEPS = {WIDE: 100, BART_BASE: 8}
 """Of 16 examples; ours has just had the same ones, of bart-base all of them."""
 
@@ -45,8 +51,8 @@ def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
 
 
 def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[str, Any]:
-    """One shape: genrec, with merged item tokens, perhaps with bf16 products, and the peer where there is one."""
-    wanted = _WAYS | _MORE_WAYS.get(name, {})
+    """One shape: genrec in one or more ways, and the peer where there is one."""
+    wanted = {"genrec": {}, **_WAYS[name]}
     ways = {way: OurWay(data, settings(name, folder, **changed), folder) for way, changed in wanted.items()}
     peer = None
     if name in _PEER_STEPS:

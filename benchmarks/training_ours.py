@@ -150,7 +150,7 @@ class OurWay:
         }
 
     def _flops(self, batch: list[tuple[int, int]]) -> float:
-        """Six operations for each weight that a real token passes: encoder, decoder and head."""
+        """Six operations for each weight that a real token passes: encoder, decoder and heads."""
         inputs = self.collator(batch)
         model, config = self.built.model.model, self.built.model.config
         read, written = int(inputs["attention_mask"].sum()), int((inputs["labels"] != -100).sum())
@@ -160,4 +160,5 @@ class OurWay:
             config.decoder_layers * 2 * config.d_model**2
         )  # of the cross-attention: read, not written tokens pass
         head = config.d_model * config.vocab_size
-        return 6.0 * (read * (encoder + keys) + written * (decoder - keys + head))
+        asked = len(batch) * model.encoder.item_embedding.weight.numel() if config.item_loss else 0
+        return 6.0 * (read * (encoder + keys) + written * (decoder - keys + head) + asked)
