@@ -79,8 +79,8 @@ class TrainConfig(TrainerConfig):
     item_depth: int = Field(0, ge=0, le=8)
     """Tokens of an item, for rules other than `text`; 0 chooses by the size of the catalogue."""
     text_encoder: str | None = None
-    """sentence-transformers model that reads titles and attributes for `semantic` and `hybrid`: a local folder or
-    a hub name; None takes TF-IDF."""
+    """sentence-transformers model that reads titles and attributes for `semantic`, `hybrid` and
+    `item_descriptions`: a local folder or a hub name; None takes TF-IDF."""
     weights: str | None = None
     """Pretrained BART to start from: a hub name or a local folder; None starts from scratch."""
     d_model: int | None = Field(None, ge=8)
@@ -121,6 +121,10 @@ class TrainConfig(TrainerConfig):
     item_order: Literal["oldest", "newest"] = "oldest"
     """The item that the encoder's input begins with. With `newest` a position always tells how long ago its item
     was, which short histories teach about long ones too."""
+    item_descriptions: bool = False
+    """Whether titles and attributes, where there are any, are part of items' embeddings: a map of numbers that are
+    made of them is added to each ID embedding, for the encoder and the item head. After the training it becomes
+    part of the ID embeddings."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
@@ -159,8 +163,11 @@ class TrainConfig(TrainerConfig):
                 faults.append(f"d_model {self.d_model} must be a multiple of heads {self.heads}")
             if self.indexing == "text":
                 faults.append("indexing 'text' needs weights with a tokenizer, as in preset bart-base")
-        if self.text_encoder is not None and self.indexing not in ("semantic", "hybrid"):
-            faults.append(f"text_encoder is for indexing semantic or hybrid, not {self.indexing!r}")
+        reads = self.item_descriptions or self.indexing in ("semantic", "hybrid")
+        if self.text_encoder is not None and not reads:
+            faults.append(
+                f"text_encoder is for item_descriptions or indexing semantic or hybrid, not {self.indexing!r}"
+            )
         if self.distances and self.weights is not None:
             faults.append("distances would drop the positions that pretrained weights know; set distances=0")
         if self.item_order == "newest" and self.encoder_attention == "causal":
@@ -186,6 +193,7 @@ STRUCTURE = (
     "encoder_attention",
     "item_order",
     "distances",
+    "item_descriptions",
     "user_buckets",
     *SHAPE,
 )

@@ -103,6 +103,18 @@ def read_descriptions(folder: Path) -> Descriptions:
     Raises:
         GenRecError: The table is damaged, or says nothing of any item.
     """
+    found = find_descriptions(folder)
+    if found is None:
+        raise _nothing_said(f"the items of {folder} have")
+    return found
+
+
+def find_descriptions(folder: Path) -> Descriptions | None:
+    """The same, or None where nothing is said of any item.
+
+    Raises:
+        GenRecError: The table is damaged.
+    """
     path = folder / ITEMS_FILE
     names = open_parquet(path).schema_arrow.names
     table = read_table(path, [name for name in (TITLE, ATTRIBUTES) if name in names])
@@ -113,9 +125,8 @@ def read_descriptions(folder: Path) -> Descriptions:
 
     found = Descriptions(column(TITLE, pa.large_string()), column(ATTRIBUTES, pa.large_list(pa.large_string())))
     lengths = pc.fill_null(pc.list_value_length(found.attributes), 0)
-    if found.titles.null_count == count and not pc.any(pc.greater(lengths, 0)).as_py():
-        raise _nothing_said(f"the items of {folder} have")
-    return found
+    said = found.titles.null_count < count or pc.any(pc.greater(lengths, 0)).as_py()
+    return found if said else None
 
 
 def _nothing_said(what: str) -> GenRecError:

@@ -8,7 +8,7 @@ from genrec.indexing.clusters import cluster_order
 from genrec.indexing.codes import Ints, digits
 from genrec.indexing.encoder import encode_texts
 from genrec.indexing.evidence import Descriptions, Evidence
-from genrec.indexing.vectors import Vectors, row_vectors
+from genrec.indexing.vectors import RANK, Vectors, row_vectors
 
 _BETWEEN_WORDS = r"[^\p{L}\p{N}]+"
 
@@ -28,13 +28,23 @@ def semantic_vectors(evidence: Evidence, seed: int) -> Vectors:
     Raises:
         GenRecError: Nothing is said of the items, or the text encoder cannot be had.
     """
-    descriptions = evidence.describe()
-    if evidence.text_encoder:
-        return encode_texts(descriptions, evidence.text_encoder, seed)
-    return term_vectors(descriptions, seed)
+    return description_vectors(evidence.describe(), evidence.text_encoder, seed)
 
 
-def term_vectors(descriptions: Descriptions, seed: int) -> Vectors:
+def description_vectors(
+    descriptions: Descriptions, text_encoder: str | None, seed: int, rank: int = RANK
+) -> Vectors:
+    """The same of descriptions; at most `rank` numbers each.
+
+    Raises:
+        GenRecError: The text encoder cannot be had.
+    """
+    if text_encoder:
+        return encode_texts(descriptions, text_encoder, seed, rank)
+    return term_vectors(descriptions, seed, rank)
+
+
+def term_vectors(descriptions: Descriptions, seed: int, rank: int = RANK) -> Vectors:
     """Truncated SVD of TF-IDF weights.
 
     Terms are the words of titles and whole attributes; either kind makes half of an item's squared length. A term
@@ -44,6 +54,7 @@ def term_vectors(descriptions: Descriptions, seed: int) -> Vectors:
     Args:
         descriptions: Of all items.
         seed: Of the decomposition's random start.
+        rank: Most numbers of a vector.
     """
     count = len(descriptions.titles)
     words = pc.split_pattern_regex(pc.utf8_lower(descriptions.titles), pattern=_BETWEEN_WORDS)
@@ -53,7 +64,7 @@ def term_vectors(descriptions: Descriptions, seed: int) -> Vectors:
     width = int(columns[0].max(initial=-1)) + 1
     shape = (count, width + int(columns[1].max(initial=-1)) + 1)
     columns = (columns[0], columns[1] + width)
-    return row_vectors(np.concatenate(rows), np.concatenate(columns), np.concatenate(weights), shape, seed)
+    return row_vectors(np.concatenate(rows), np.concatenate(columns), np.concatenate(weights), shape, seed, rank)
 
 
 def _weights(lists: pa.Array, count: int) -> tuple[Ints, Ints, np.ndarray]:

@@ -10,13 +10,13 @@ Vectors = NDArray[np.float32]
 """float32 [items, rank]; rows have length 1, or 0 where nothing is known of an item."""
 
 RANK = 64
-"""Length of a vector: 32 clusters worse, 128 no better on Beauty, Sports and Yelp."""
+"""Numbers of a vector that items are clustered by: 32 cluster worse, 128 no better on Beauty, Sports and Yelp."""
 _ROUNDS = 4
 """Power iterations; two make worse clusters."""
 
 
 def row_vectors(
-    rows: Ints, columns: Ints, weights: NDArray[np.float64], shape: tuple[int, int], seed: int
+    rows: Ints, columns: Ints, weights: NDArray[np.float64], shape: tuple[int, int], seed: int, rank: int = RANK
 ) -> Vectors:
     """Truncated SVD of a matrix without duplicate entries, rows scaled to length 1.
 
@@ -28,12 +28,13 @@ def row_vectors(
         weights: float64 [entries].
         shape: Of the matrix.
         seed: Of the decomposition's random start.
+        rank: Most numbers of a vector.
     """
     if not len(rows):
         return np.zeros((shape[0], 1), np.float32)
     matrix = _Sparse(rows, columns, weights, shape[0])
     flipped = _Sparse(columns, rows, weights, shape[1])
-    start = torch.randn(shape[1], min(RANK, *shape), generator=torch.Generator().manual_seed(seed))
+    start = torch.randn(shape[1], min(rank, *shape), generator=torch.Generator().manual_seed(seed))
     basis = _orthonormal(matrix.times(start))
     for _ in range(_ROUNDS):
         basis = _orthonormal(matrix.times(_orthonormal(flipped.times(basis))))

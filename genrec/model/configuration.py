@@ -26,6 +26,7 @@ class GenRecConfig(BartConfig):
             user a row.
         sparse_ids: Whether the ID tables have sparse gradients; with `item_loss`, which touches all items,
             only the users' has.
+        item_features: Numbers that describe an item; a map of them is added to its ID embedding. 0 has none.
         item_loss: Weight of the auxiliary loss, in which the encoder's states name the item by the item-ID table.
         item_share: Share of that item head in the distribution that the search ranks by, beside the decoder.
         mask_token: The token of [MASK]; only the item head needs it.
@@ -47,6 +48,7 @@ class GenRecConfig(BartConfig):
         distances: int = 0,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
+        item_features: int = 0,
         item_loss: float = 0.0,
         item_share: float = 0.0,
         mask_token: int = -1,
@@ -63,6 +65,7 @@ class GenRecConfig(BartConfig):
         self.distances = distances
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
+        self.item_features = item_features
         self.item_loss = item_loss
         self.item_share = item_share
         self.mask_token = mask_token

@@ -31,11 +31,17 @@ class GenRecEncoder(BartEncoder):
     Row 0 of each is zero and stays zero: it stands for "carries no ID".
     """
 
+    item_features: Tensor
+    """float32 [items + 1, n], numbers that describe items; in training, where `config.item_features` says so."""
+
     def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
         super().__init__(config, embed_tokens)
         width, items = config.d_model, config.item_count + 1
         self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
         self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
+        if config.item_features:
+            self.register_buffer("item_features", torch.zeros(items, config.item_features))
+            self.feature_map = nn.Linear(config.item_features, width, bias=False)
         if config.distances:
             shape = config.encoder_attention_heads, 2 * config.distances - 1
             self.distance_bias = nn.Parameter(torch.zeros(shape))
@@ -60,11 +66,11 @@ class GenRecEncoder(BartEncoder):
             inputs_embeds: float [batch, length, d_model] in place of the token embeddings.
             options: What `BartEncoder.forward` takes besides.
         """
-        embeds = inputs_embeds if input_ids is None else self.embed(input_ids)
+        embeds: Any = inputs_embeds if input_ids is None else self.embed(input_ids)
         if user_ids is not None:
             embeds = embeds + self.user_embedding(user_ids)
         if item_ids is not None:
-            embeds = embeds + self.item_embedding(item_ids)
+            embeds = embeds + self.embed_items(item_ids)
         return super().forward(attention_mask=attention_mask, inputs_embeds=embeds, **options)
 
     def _update_full_mask(self, attention_mask: Tensor | None, inputs_embeds: Tensor) -> Any:
@@ -100,7 +106,28 @@ class GenRecEncoder(BartEncoder):
 
     def sum_up(self, input_ids: Tensor, user_ids: Tensor, item_ids: Tensor) -> Tensor:
         """Token, user-ID and item-ID embeddings, [batch, length, d_model]; arguments as in `forward`."""
-        return self.embed(input_ids) + self.user_embedding(user_ids) + self.item_embedding(item_ids)
+        return self.embed(input_ids) + self.user_embedding(user_ids) + self.embed_items(item_ids)
+
+    def embed_items(self, item_ids: Tensor) -> Tensor:
+        """Rows of `item_table`, [batch, length, d_model]."""
+        rows = self.item_embedding(item_ids)
+        return rows + self.feature_map(self.item_features[item_ids]) if self.config.item_features else rows
+
+    def item_table(self) -> Tensor:
+        """What items are to the encoder and the item head: their ID embeddings, and a map of their features.
+
+        float [items + 1, d_model]; rows of items that training never shows are zero.
+        """
+        rows = self.item_embedding.weight
+        return rows + self.feature_map(self.item_features) if self.config.item_features else rows
+
+    @torch.no_grad()
+    def fold_features(self) -> None:
+        """Make the features part of the ID embeddings, once nothing is learned any more."""
+        if self.config.item_features:
+            self.item_embedding.weight.copy_(self.item_table())
+            del self.item_features, self.feature_map
+            self.config.item_features = 0
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
@@ -272,8 +299,9 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
             states: [batch, length, d_model] of the encoder.
         """
-        table = self.model.encoder.item_embedding.weight
-        return functional.linear(self._asked(input_ids, states), table, self.unseen_bias())
+        return functional.linear(
+            self._asked(input_ids, states), self.model.encoder.item_table(), self.unseen_bias()
+        )
 
     def _asked(self, input_ids: Tensor, states: Tensor) -> Tensor:
         """The states [batch, d_model] that the item head reads; arguments as in `item_logits`.
@@ -303,7 +331,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             labels: Of the batch.
             count: Labels of the whole step.
         """
-        table, real = self.model.encoder.item_embedding.weight, items > 0
+        table, real = self.model.encoder.item_table(), items > 0
         loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real])
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
@@ -326,9 +354,18 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
                     part.dropout = attention
 
     @torch.no_grad()
+    def describe_items(self, features: Tensor) -> None:
+        """Take up the numbers that describe the items, float32 [items, `config.item_features`]."""
+        if self.config.item_features:
+            self.model.encoder.item_features[1:] = features
+
+    @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:
-        """Zero the ID rows of items (int64 [n]) that training never shows, so that they carry no noise."""
-        self.model.encoder.item_embedding.weight[items] = 0.0
+        """Zero what items (int64 [n]) that training never shows carry, so that it is no noise."""
+        encoder = self.model.encoder
+        encoder.item_embedding.weight[items] = 0.0
+        if self.config.item_features:
+            encoder.item_features[items] = 0.0
 
 
 AutoConfig.register("genrec", GenRecConfig)

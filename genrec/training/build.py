@@ -16,9 +16,11 @@ from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.scorer import TorchScorer
 from genrec.errors import GenRecError
 from genrec.ids import PRETRAIN
-from genrec.indexing.evidence import read_descriptions
+from genrec.indexing.evidence import find_descriptions, read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
+from genrec.indexing.semantic import description_vectors
 from genrec.indexing.tokens import TokenScheme
+from genrec.indexing.vectors import Vectors
 from genrec.model.checkpoint import load_model, quiet_libraries
 from genrec.model.configuration import GenRecConfig
 from genrec.model.inputs import InputBuilder
@@ -27,6 +29,9 @@ from genrec.training.batches import Collator, PrefixCollator
 from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.lanes import Lanes, lanes_for
 from genrec.training.pretrained import contradictions, fetch_weights, load_weights, open_weights
+
+_FEATURES = 64
+"""Numbers that describe an item."""
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -98,29 +103,39 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
     """
     quiet_libraries()
     torch.manual_seed(config.seed)
+    features = _item_features(config, dataset)
     if config.weights is None:
-        built = _from_scratch(config, dataset)
+        built = _from_scratch(config, dataset, features.shape[1])
     else:
-        built = _from_weights(config, dataset, config.weights)
+        built = _from_weights(config, dataset, features.shape[1], config.weights)
+    built.model.describe_items(torch.from_numpy(features))
     known = train_part(dataset.sequences).items
     unseen = np.setdiff1d(np.arange(1, dataset.item_count + 1), known)
     built.model.forget_items(torch.from_numpy(unseen))
     return built
 
 
-def _from_scratch(config: TrainConfig, dataset: Dataset) -> Built:
+def _item_features(config: TrainConfig, dataset: Dataset) -> Vectors:
+    """Numbers that describe each item, float32 [items, n]; none unless they are wanted and anything is said."""
+    found = find_descriptions(dataset.path) if config.item_descriptions else None
+    if found is None:
+        return np.zeros((dataset.item_count, 0), np.float32)
+    return description_vectors(found, config.text_encoder, config.seed, _FEATURES)
+
+
+def _from_scratch(config: TrainConfig, dataset: Dataset, features: int) -> Built:
     scheme = _scheme(config, dataset)
     shape = {name: getattr(config, key) for key, names in _BART_NAMES.items() for name in names}
     settings = GenRecConfig(
         **shape,
-        **_common(config, dataset, scheme),
+        **_common(config, dataset, scheme, features),
         max_position_embeddings=config.max_length,
         vocab_size=scheme.vocabulary,
     )
     return Built(config, scheme, GenRecForConditionalGeneration(settings), None)
 
 
-def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
+def _from_weights(config: TrainConfig, dataset: Dataset, features: int, weights: str) -> Built:
     folder = fetch_weights(weights)
     tokenizer, bart = open_weights(folder, BartConfig, "BART")
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
@@ -134,7 +149,7 @@ def _from_weights(config: TrainConfig, dataset: Dataset, weights: str) -> Built:
         )
     vocabulary = bart.vocab_size if text else scheme.vocabulary
     base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
-    settings = GenRecConfig(**{**base, **_common(config, dataset, scheme), "vocab_size": vocabulary})
+    settings = GenRecConfig(**{**base, **_common(config, dataset, scheme, features), "vocab_size": vocabulary})
     model = load_weights(folder, GenRecForConditionalGeneration, settings, "BART", reshaped=not text)
     return Built(config, scheme, model, tokenizer if text else None)
 
@@ -153,13 +168,14 @@ def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> Tok
     )
 
 
-def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme) -> dict[str, Any]:
+def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme, features: int) -> dict[str, Any]:
     """What both kinds of model are told."""
     told = {} if config.attention_dropout is None else {"attention_dropout": config.attention_dropout}
     return told | {
         "user_count": dataset.user_count,
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
+        "item_features": features,
         "item_loss": config.item_loss,
         "item_share": first_item_share(config),
         "mask_token": scheme.special.mask,

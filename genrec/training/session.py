@@ -73,6 +73,8 @@ class Session:
         last = done.get(FINETUNE) or done.get(PRETRAIN) or {}
         shares = {}
         if isinstance(self.built, Built):
+            if FINETUNE in done:
+                self.built.model.model.encoder.fold_features()
             shares = choose_shares(self.folder, self.built, self.validation, self.device)
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
         seconds = sum(facts["seconds"] for facts in done.values()) + time.perf_counter() - started

@@ -144,6 +144,7 @@ def test_a_missing_text_encoder_is_told(monkeypatch):
 
 
 def test_a_text_encoder_is_for_rules_that_read():
-    with pytest.raises(GenRecError, match="text_encoder is for indexing semantic or hybrid, not 'random'"):
+    with pytest.raises(GenRecError, match=r"text_encoder is for item_descriptions or indexing .*, not 'random'"):
         make_config({"preset": "tiny", "indexing": "random", "text_encoder": "folder"})
-    assert make_config({"preset": "tiny", "indexing": "hybrid", "text_encoder": "folder"}).text_encoder == "folder"
+    for reads in ({"indexing": "hybrid"}, {"item_descriptions": True}):
+        assert make_config({"preset": "tiny", **reads, "text_encoder": "folder"}).text_encoder == "folder"

@@ -1,0 +1,104 @@
+"""Titles and attributes as a part of the items' embeddings."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import genrec
+from genrec.config import make_config
+from genrec.data.dataset import load_dataset
+from genrec.data.tables import read_table
+from genrec.decoding.scorer import TorchScorer
+from genrec.files import read_json
+from genrec.ids import CONFIG_FILE, ITEMS_FILE
+from genrec.model.checkpoint import load_run
+from genrec.training.build import build
+from genrec.training.session import Session
+from tests.helpers import ITEMS, make_dataset, write_dataset
+from tests.training.helpers import assert_equal_weights
+
+QUICK = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "ffn_dim": 32,
+    "heads": 2,
+    "finetune_epochs": 2,
+    "batch_size": 16,
+    "epoch_examples": 64,
+    "item_descriptions": True,
+}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp("data") / "random")
+
+
+def built_with(dataset, **settings):
+    return build(make_config({"preset": "small", **QUICK, **settings}), load_dataset(dataset))
+
+
+def test_items_described_alike_are_alike_and_unseen_ones_carry_nothing(tmp_path):
+    rows = [[1, 2, 3, 4, 9, 9], [2, 3, 4, 5, 9, 9]]
+    write_dataset(
+        tmp_path / "data", ["a", "b"], [f"i{n}" for n in range(1, 10)], rows, genres=[1, 1, 1, 2, 2, 2, 3, 3, 3]
+    )
+    encoder = built_with(tmp_path / "data").model.model.encoder
+    features = encoder.item_features
+    torch.testing.assert_close(features[1], features[2])
+    assert not torch.allclose(features[1], features[4])
+    assert not features[[0, 6, 7, 8, 9]].any()
+    with torch.no_grad():
+        table = encoder.item_table()
+        torch.testing.assert_close(table, encoder.item_embedding.weight + encoder.feature_map(features))
+        torch.testing.assert_close(encoder.embed_items(torch.tensor([[4, 0]]))[0], table[[4, 0]])
+        assert not table[[0, 6, 7, 8, 9]].any()
+
+
+def test_folding_changes_nothing_that_is_said(dataset):
+    built = built_with(dataset)
+    scorer = TorchScorer(built.model.eval(), built.scheme, 5)
+    before = scorer([[1, 2, 3], [7]], [0, 0], k=ITEMS)
+    built.model.model.encoder.fold_features()
+    assert built.model.config.item_features == 0
+    assert not [name for name in built.model.state_dict() if "feature" in name]
+    after = TorchScorer(built.model, built.scheme, 5)([[1, 2, 3], [7]], [0, 0], k=ITEMS)
+    assert np.array_equal(before[0], after[0])
+    np.testing.assert_allclose(before[1], after[1], rtol=1e-4)
+
+
+def test_without_descriptions_there_are_no_features(dataset, tmp_path):
+    assert built_with(dataset, item_descriptions=False).model.config.item_features == 0
+    bare = make_dataset(tmp_path / "bare")
+    table = read_table(bare / ITEMS_FILE).drop_columns(["title", "attributes"])
+    pq.write_table(table, bare / ITEMS_FILE)
+    features = build(make_config({"preset": "small", **QUICK}), load_dataset(bare, verify=False)).model.config
+    assert features.item_features == 0
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one_and_holds_plain_embeddings(dataset, tmp_path, monkeypatch):
+    settings = {**QUICK, "pretrain_epochs": 1}
+    genrec.train(dataset, tmp_path / "whole", preset="small", settings=settings)
+    original = Session._mark_done
+
+    def stop(session, phase, facts):
+        original(session, phase, facts)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "_mark_done", stop)
+    for _ in range(2):  # after pretraining, and before the end
+        with pytest.raises(KeyboardInterrupt):
+            genrec.train(dataset, tmp_path / "run", preset="small", settings=settings, resume=True)
+    monkeypatch.undo()
+    genrec.train(dataset, tmp_path / "run", preset="small", settings=settings, resume=True)
+    assert_equal_weights(tmp_path / "whole", tmp_path / "run")
+    assert read_json(tmp_path / "run" / CONFIG_FILE)["item_features"] == 0
+    assert genrec.load(tmp_path / "run").recommend(history=["i1"], k=5)["items"]
+
+
+def test_a_pretrained_run_keeps_its_features_for_finetuning(dataset, tmp_path):
+    genrec.pretrain(dataset, tmp_path / "pre", preset="small", settings={**QUICK, "pretrain_epochs": 1})
+    assert load_run(tmp_path / "pre").model.config.item_features > 0
+    genrec.finetune(dataset, tmp_path / "run", start=tmp_path / "pre", settings={"finetune_epochs": 1})
+    assert load_run(tmp_path / "run").model.config.item_features == 0
