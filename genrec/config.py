@@ -122,14 +122,14 @@ class TrainConfig(TrainerConfig):
     """The item that the encoder's input begins with. With `newest` a position always tells how long ago its item
     was, which short histories teach about long ones too."""
     item_descriptions: bool = False
-    """Whether titles and attributes, where there are any, are part of items' embeddings: a map of numbers that are
-    made of them is added to each ID embedding, for the encoder and the item head. After the training it becomes
-    part of the ID embeddings."""
+    """Whether titles and attributes, where there are any, are part of items' embeddings: those of an item's terms
+    (words of its title, and attributes) are added to its ID embedding, weighed by TF-IDF, for the encoder and the
+    item head. After the training they become part of the ID embeddings."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False
     """Whether a step updates only the ID rows of its batch, so that its cost does not grow with the users; with
-    `item_loss`, which touches all items, only of its users."""
+    `item_loss` or `item_descriptions`, which touch all items, only of its users."""
     prior: Literal["none", "transitions"] = "none"
     """What ranks beside the model: `transitions` counts what followed each item in training, and multiplies the
     item head, or is mixed with the decoder where there is none; validation chooses the weight, after training."""

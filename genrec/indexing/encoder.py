@@ -12,14 +12,13 @@ from genrec.indexing.evidence import Descriptions
 from genrec.indexing.vectors import RANK, Vectors, unit
 
 
-def encode_texts(descriptions: Descriptions, model: str, seed: int, rank: int = RANK) -> Vectors:
+def encode_texts(descriptions: Descriptions, model: str, seed: int) -> Vectors:
     """Encode "title. attribute, attribute"; an item without a description has a row of zeros.
 
     Args:
         descriptions: Of all items.
         model: A folder, or a name that the hub knows.
         seed: Of the decomposition that shortens the vectors.
-        rank: Most numbers of a vector.
 
     Raises:
         GenRecError: sentence-transformers is not installed, or there is no such model.
@@ -31,7 +30,7 @@ def encode_texts(descriptions: Descriptions, model: str, seed: int, rank: int = 
     centred = centred - centred.mean(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        _, _, directions = torch.svd_lowrank(centred, q=min(rank, *centred.shape), niter=4)
+        _, _, directions = torch.svd_lowrank(centred, q=min(RANK, *centred.shape), niter=4)
     vectors = np.zeros((len(texts), directions.shape[1]), np.float32)
     vectors[said] = unit(centred @ directions)
     return vectors

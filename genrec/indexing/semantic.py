@@ -1,14 +1,17 @@
 """`semantic`: items that are described alike share first codes, those too that nobody has used yet."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from genrec.indexing.clusters import cluster_order
 from genrec.indexing.codes import Ints, digits
 from genrec.indexing.encoder import encode_texts
 from genrec.indexing.evidence import Descriptions, Evidence
-from genrec.indexing.vectors import RANK, Vectors, row_vectors
+from genrec.indexing.vectors import Vectors, row_vectors
 
 _BETWEEN_WORDS = r"[^\p{L}\p{N}]+"
 
@@ -28,33 +31,60 @@ def semantic_vectors(evidence: Evidence, seed: int) -> Vectors:
     Raises:
         GenRecError: Nothing is said of the items, or the text encoder cannot be had.
     """
-    return description_vectors(evidence.describe(), evidence.text_encoder, seed)
+    descriptions = evidence.describe()
+    if evidence.text_encoder:
+        return encode_texts(descriptions, evidence.text_encoder, seed)
+    return term_vectors(descriptions, seed)
 
 
-def description_vectors(
-    descriptions: Descriptions, text_encoder: str | None, seed: int, rank: int = RANK
-) -> Vectors:
-    """The same of descriptions; at most `rank` numbers each.
-
-    Raises:
-        GenRecError: The text encoder cannot be had.
-    """
-    if text_encoder:
-        return encode_texts(descriptions, text_encoder, seed, rank)
-    return term_vectors(descriptions, seed, rank)
-
-
-def term_vectors(descriptions: Descriptions, seed: int, rank: int = RANK) -> Vectors:
-    """Truncated SVD of TF-IDF weights.
-
-    Terms are the words of titles and whole attributes; either kind makes half of an item's squared length. A term
-    of one item only says nothing of its likeness to others and is left out; an item without any other has a row of
-    zeros.
+def term_vectors(descriptions: Descriptions, seed: int) -> Vectors:
+    """Truncated SVD of the weights of terms; an item without any has a row of zeros.
 
     Args:
         descriptions: Of all items.
         seed: Of the decomposition's random start.
-        rank: Most numbers of a vector.
+    """
+    found = weigh_terms(descriptions)
+    return row_vectors(found.items, found.terms, found.weights, (len(descriptions.titles), found.distinct), seed)
+
+
+class Terms(NamedTuple):
+    """What stands in the descriptions of items, a sparse matrix by its entries, sorted by item."""
+
+    items: Ints
+    """int64 [entries], from 0."""
+    terms: Ints
+    """int64 [entries], from 0."""
+    weights: NDArray[np.float64]
+    """float64 [entries]."""
+    distinct: int
+    """Terms that there are."""
+
+
+NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
+
+
+def describing_terms(descriptions: Descriptions, text_encoder: str | None, seed: int) -> Terms:
+    """What item embeddings are made of besides IDs: terms that occur, or as many as a text encoder's vectors have
+    numbers, which are their weights.
+
+    Raises:
+        GenRecError: The text encoder cannot be had.
+    """
+    if text_encoder is None:
+        found = weigh_terms(descriptions)
+        used, terms = np.unique(found.terms, return_inverse=True)
+        return found._replace(terms=terms, distinct=len(used))
+    vectors = encode_texts(descriptions, text_encoder, seed)
+    items, terms = vectors.nonzero()
+    return Terms(items, terms, vectors[items, terms].astype(np.float64), vectors.shape[1])
+
+
+def weigh_terms(descriptions: Descriptions) -> Terms:
+    """TF-IDF weights of terms: the words of titles, and whole attributes.
+
+    The squares of either kind sum to 1 per item. A term of one item only says nothing of its likeness to others
+    and is left out.
     """
     count = len(descriptions.titles)
     words = pc.split_pattern_regex(pc.utf8_lower(descriptions.titles), pattern=_BETWEEN_WORDS)
@@ -62,9 +92,10 @@ def term_vectors(descriptions: Descriptions, seed: int, rank: int = RANK) -> Vec
         *(_weights(lists, count) for lists in (words, descriptions.attributes)), strict=True
     )
     width = int(columns[0].max(initial=-1)) + 1
-    shape = (count, width + int(columns[1].max(initial=-1)) + 1)
-    columns = (columns[0], columns[1] + width)
-    return row_vectors(np.concatenate(rows), np.concatenate(columns), np.concatenate(weights), shape, seed, rank)
+    items, terms = np.concatenate(rows), np.concatenate([columns[0], columns[1] + width])
+    order = np.argsort(items, kind="stable")
+    number = width + int(columns[1].max(initial=-1)) + 1
+    return Terms(items[order], terms[order], np.concatenate(weights)[order], number)
 
 
 def _weights(lists: pa.Array, count: int) -> tuple[Ints, Ints, np.ndarray]:

@@ -16,7 +16,7 @@ _ROUNDS = 4
 
 
 def row_vectors(
-    rows: Ints, columns: Ints, weights: NDArray[np.float64], shape: tuple[int, int], seed: int, rank: int = RANK
+    rows: Ints, columns: Ints, weights: NDArray[np.float64], shape: tuple[int, int], seed: int
 ) -> Vectors:
     """Truncated SVD of a matrix without duplicate entries, rows scaled to length 1.
 
@@ -28,13 +28,12 @@ def row_vectors(
         weights: float64 [entries].
         shape: Of the matrix.
         seed: Of the decomposition's random start.
-        rank: Most numbers of a vector.
     """
     if not len(rows):
         return np.zeros((shape[0], 1), np.float32)
     matrix = _Sparse(rows, columns, weights, shape[0])
     flipped = _Sparse(columns, rows, weights, shape[1])
-    start = torch.randn(shape[1], min(rank, *shape), generator=torch.Generator().manual_seed(seed))
+    start = torch.randn(shape[1], min(RANK, *shape), generator=torch.Generator().manual_seed(seed))
     basis = _orthonormal(matrix.times(start))
     for _ in range(_ROUNDS):
         basis = _orthonormal(matrix.times(_orthonormal(flipped.times(basis))))

@@ -24,9 +24,10 @@ class GenRecConfig(BartConfig):
             alike; they take the place of the positions' own embeddings. 0 leaves those.
         user_buckets: Rows that users are hashed into, plus row 0; 0 drops the user embedding, None gives each
             user a row.
-        sparse_ids: Whether the ID tables have sparse gradients; with `item_loss`, which touches all items,
-            only the users' has.
-        item_features: Numbers that describe an item; a map of them is added to its ID embedding. 0 has none.
+        sparse_ids: Whether the ID tables have sparse gradients; with `item_loss` or `item_terms`, which touch all
+            items, only the users' has.
+        item_terms: Terms that describe items; those of an item add to its ID embedding. 0 has none.
+        item_term_entries: How many there are of all items together.
         item_loss: Weight of the auxiliary loss, in which the encoder's states name the item by the item-ID table.
         item_share: Share of that item head in the distribution that the search ranks by, beside the decoder.
         mask_token: The token of [MASK]; only the item head needs it.
@@ -48,7 +49,8 @@ class GenRecConfig(BartConfig):
         distances: int = 0,
         user_buckets: int | None = None,
         sparse_ids: bool = False,
-        item_features: int = 0,
+        item_terms: int = 0,
+        item_term_entries: int = 0,
         item_loss: float = 0.0,
         item_share: float = 0.0,
         mask_token: int = -1,
@@ -65,7 +67,8 @@ class GenRecConfig(BartConfig):
         self.distances = distances
         self.user_buckets = user_buckets
         self.sparse_ids = sparse_ids
-        self.item_features = item_features
+        self.item_terms = item_terms
+        self.item_term_entries = item_term_entries
         self.item_loss = item_loss
         self.item_share = item_share
         self.mask_token = mask_token
@@ -74,7 +77,7 @@ class GenRecConfig(BartConfig):
     @property
     def sparse_items(self) -> bool:
         """Whether the item-ID table has sparse gradients."""
-        return self.sparse_ids and not self.item_loss
+        return self.sparse_ids and not self.item_loss and not self.item_terms
 
     @property
     def user_rows(self) -> int:

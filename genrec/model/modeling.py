@@ -31,17 +31,24 @@ class GenRecEncoder(BartEncoder):
     Row 0 of each is zero and stays zero: it stands for "carries no ID".
     """
 
-    item_features: Tensor
-    """float32 [items + 1, n], numbers that describe items; in training, where `config.item_features` says so."""
+    term_numbers: Tensor
+    """int64 [entries], the terms that describe item 1, item 2 and so on; where `config.item_terms` says so."""
+    term_weights: Tensor
+    """float32 [entries]."""
+    term_starts: Tensor
+    """int64 [items + 1], where each item's entries begin."""
 
     def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
         super().__init__(config, embed_tokens)
         width, items = config.d_model, config.item_count + 1
         self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
         self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
-        if config.item_features:
-            self.register_buffer("item_features", torch.zeros(items, config.item_features))
-            self.feature_map = nn.Linear(config.item_features, width, bias=False)
+        if config.item_terms:
+            self.term_embedding = nn.Embedding(config.item_terms, width)
+            entries = config.item_term_entries
+            self.register_buffer("term_numbers", torch.zeros(entries, dtype=torch.long))
+            self.register_buffer("term_weights", torch.zeros(entries))
+            self.register_buffer("term_starts", torch.zeros(items, dtype=torch.long))
         if config.distances:
             shape = config.encoder_attention_heads, 2 * config.distances - 1
             self.distance_bias = nn.Parameter(torch.zeros(shape))
@@ -110,24 +117,44 @@ class GenRecEncoder(BartEncoder):
 
     def embed_items(self, item_ids: Tensor) -> Tensor:
         """Rows of `item_table`, [batch, length, d_model]."""
-        rows = self.item_embedding(item_ids)
-        return rows + self.feature_map(self.item_features[item_ids]) if self.config.item_features else rows
+        if not self.config.item_terms:
+            return self.item_embedding(item_ids)
+        return functional.embedding(item_ids, self.item_table(), padding_idx=0)
 
     def item_table(self) -> Tensor:
-        """What items are to the encoder and the item head: their ID embeddings, and a map of their features.
+        """What items are to the encoder and the item head: their ID embeddings, and those of their terms.
 
         float [items + 1, d_model]; rows of items that training never shows are zero.
         """
-        rows = self.item_embedding.weight
-        return rows + self.feature_map(self.item_features) if self.config.item_features else rows
+        rows, terms = self.item_embedding.weight, self.config.item_terms
+        if not terms:
+            return rows
+        return rows + functional.embedding_bag(
+            self.term_numbers,
+            self.term_embedding.weight,
+            self.term_starts,
+            mode="sum",
+            per_sample_weights=self.term_weights,
+        )
 
     @torch.no_grad()
-    def fold_features(self) -> None:
-        """Make the features part of the ID embeddings, once nothing is learned any more."""
-        if self.config.item_features:
+    def describe_items(self, numbers: Tensor, weights: Tensor, starts: Tensor) -> None:
+        """Take up the terms of items, where the configuration has any; see `term_numbers` and so on."""
+        if self.config.item_terms:
+            for mine, given in (
+                (self.term_numbers, numbers),
+                (self.term_weights, weights),
+                (self.term_starts, starts),
+            ):
+                mine.copy_(given)
+
+    @torch.no_grad()
+    def fold_terms(self) -> None:
+        """Make the terms' embeddings part of the items', once nothing is learned any more."""
+        if self.config.item_terms:
             self.item_embedding.weight.copy_(self.item_table())
-            del self.item_features, self.feature_map
-            self.config.item_features = 0
+            del self.term_embedding, self.term_numbers, self.term_weights, self.term_starts
+            self.config.item_terms = self.config.item_term_entries = 0
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
@@ -354,18 +381,9 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
                     part.dropout = attention
 
     @torch.no_grad()
-    def describe_items(self, features: Tensor) -> None:
-        """Take up the numbers that describe the items, float32 [items, `config.item_features`]."""
-        if self.config.item_features:
-            self.model.encoder.item_features[1:] = features
-
-    @torch.no_grad()
     def forget_items(self, items: Tensor) -> None:
-        """Zero what items (int64 [n]) that training never shows carry, so that it is no noise."""
-        encoder = self.model.encoder
-        encoder.item_embedding.weight[items] = 0.0
-        if self.config.item_features:
-            encoder.item_features[items] = 0.0
+        """Zero the ID rows of items (int64 [n]) that training never shows, so that they carry no noise."""
+        self.model.encoder.item_embedding.weight[items] = 0.0
 
 
 AutoConfig.register("genrec", GenRecConfig)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import BartConfig
 
 from genrec.config import TrainConfig
@@ -18,9 +19,8 @@ from genrec.errors import GenRecError
 from genrec.ids import PRETRAIN
 from genrec.indexing.evidence import find_descriptions, read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
-from genrec.indexing.semantic import description_vectors
+from genrec.indexing.semantic import NO_TERMS, Terms, describing_terms
 from genrec.indexing.tokens import TokenScheme
-from genrec.indexing.vectors import Vectors
 from genrec.model.checkpoint import load_model, quiet_libraries
 from genrec.model.configuration import GenRecConfig
 from genrec.model.inputs import InputBuilder
@@ -29,9 +29,6 @@ from genrec.training.batches import Collator, PrefixCollator
 from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.lanes import Lanes, lanes_for
 from genrec.training.pretrained import contradictions, fetch_weights, load_weights, open_weights
-
-_FEATURES = 64
-"""Numbers that describe an item."""
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -103,39 +100,41 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
     """
     quiet_libraries()
     torch.manual_seed(config.seed)
-    features = _item_features(config, dataset)
+    known = np.bincount(train_part(dataset.sequences).items, minlength=dataset.item_count + 1) > 0
+    terms = _item_terms(config, dataset, known)
     if config.weights is None:
-        built = _from_scratch(config, dataset, features.shape[1])
+        built = _from_scratch(config, dataset, terms)
     else:
-        built = _from_weights(config, dataset, features.shape[1], config.weights)
-    built.model.describe_items(torch.from_numpy(features))
-    known = train_part(dataset.sequences).items
-    unseen = np.setdiff1d(np.arange(1, dataset.item_count + 1), known)
-    built.model.forget_items(torch.from_numpy(unseen))
+        built = _from_weights(config, dataset, terms, config.weights)
+    starts = np.searchsorted(terms.items, np.arange(dataset.item_count + 1))
+    built.model.model.encoder.describe_items(*map(torch.from_numpy, (terms.terms, terms.weights, starts)))
+    built.model.forget_items(torch.from_numpy(np.flatnonzero(~known)))
     return built
 
 
-def _item_features(config: TrainConfig, dataset: Dataset) -> Vectors:
-    """Numbers that describe each item, float32 [items, n]; none unless they are wanted and anything is said."""
-    found = find_descriptions(dataset.path) if config.item_descriptions else None
-    if found is None:
-        return np.zeros((dataset.item_count, 0), np.float32)
-    return description_vectors(found, config.text_encoder, config.seed, _FEATURES)
+def _item_terms(config: TrainConfig, dataset: Dataset, known: NDArray[np.bool_]) -> Terms:
+    """What describes the items (from 1) that training shows; nothing unless it is wanted and anything is said."""
+    said = find_descriptions(dataset.path) if config.item_descriptions else None
+    if said is None:
+        return NO_TERMS
+    found = describing_terms(said, config.text_encoder, config.seed)
+    kept = known[found.items + 1]
+    return Terms(found.items[kept] + 1, found.terms[kept], found.weights[kept], found.distinct)
 
 
-def _from_scratch(config: TrainConfig, dataset: Dataset, features: int) -> Built:
+def _from_scratch(config: TrainConfig, dataset: Dataset, terms: Terms) -> Built:
     scheme = _scheme(config, dataset)
     shape = {name: getattr(config, key) for key, names in _BART_NAMES.items() for name in names}
     settings = GenRecConfig(
         **shape,
-        **_common(config, dataset, scheme, features),
+        **_common(config, dataset, scheme, terms),
         max_position_embeddings=config.max_length,
         vocab_size=scheme.vocabulary,
     )
     return Built(config, scheme, GenRecForConditionalGeneration(settings), None)
 
 
-def _from_weights(config: TrainConfig, dataset: Dataset, features: int, weights: str) -> Built:
+def _from_weights(config: TrainConfig, dataset: Dataset, terms: Terms, weights: str) -> Built:
     folder = fetch_weights(weights)
     tokenizer, bart = open_weights(folder, BartConfig, "BART")
     found = {key: getattr(bart, names[0]) for key, names in _BART_NAMES.items()}
@@ -149,7 +148,7 @@ def _from_weights(config: TrainConfig, dataset: Dataset, features: int, weights:
         )
     vocabulary = bart.vocab_size if text else scheme.vocabulary
     base = {key: value for key, value in bart.to_dict().items() if key not in ("model_type", "architectures")}
-    settings = GenRecConfig(**{**base, **_common(config, dataset, scheme, features), "vocab_size": vocabulary})
+    settings = GenRecConfig(**{**base, **_common(config, dataset, scheme, terms), "vocab_size": vocabulary})
     model = load_weights(folder, GenRecForConditionalGeneration, settings, "BART", reshaped=not text)
     return Built(config, scheme, model, tokenizer if text else None)
 
@@ -168,14 +167,15 @@ def _scheme(config: TrainConfig, dataset: Dataset, tokenizer: Any = None) -> Tok
     )
 
 
-def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme, features: int) -> dict[str, Any]:
+def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme, terms: Terms) -> dict[str, Any]:
     """What both kinds of model are told."""
     told = {} if config.attention_dropout is None else {"attention_dropout": config.attention_dropout}
     return told | {
         "user_count": dataset.user_count,
         "item_count": dataset.item_count,
         "label_smoothing": config.label_smoothing,
-        "item_features": features,
+        "item_terms": terms.distinct,
+        "item_term_entries": len(terms.terms),
         "item_loss": config.item_loss,
         "item_share": first_item_share(config),
         "mask_token": scheme.special.mask,

@@ -74,7 +74,7 @@ class Session:
         shares = {}
         if isinstance(self.built, Built):
             if FINETUNE in done:
-                self.built.model.model.encoder.fold_features()
+                self.built.model.model.encoder.fold_terms()
             shares = choose_shares(self.folder, self.built, self.validation, self.device)
         best = {"epoch": last.get("best_epoch", 0), "valid": self.validation() if self.validation.possible else {}}
         seconds = sum(facts["seconds"] for facts in done.values()) + time.perf_counter() - started

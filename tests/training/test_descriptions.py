@@ -1,5 +1,7 @@
 """Titles and attributes as a part of the items' embeddings."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -45,36 +47,54 @@ def test_items_described_alike_are_alike_and_unseen_ones_carry_nothing(tmp_path)
         tmp_path / "data", ["a", "b"], [f"i{n}" for n in range(1, 10)], rows, genres=[1, 1, 1, 2, 2, 2, 3, 3, 3]
     )
     encoder = built_with(tmp_path / "data").model.model.encoder
-    features = encoder.item_features
-    torch.testing.assert_close(features[1], features[2])
-    assert not torch.allclose(features[1], features[4])
-    assert not features[[0, 6, 7, 8, 9]].any()
     with torch.no_grad():
         table = encoder.item_table()
-        torch.testing.assert_close(table, encoder.item_embedding.weight + encoder.feature_map(features))
+        said = table - encoder.item_embedding.weight
         torch.testing.assert_close(encoder.embed_items(torch.tensor([[4, 0]]))[0], table[[4, 0]])
-        assert not table[[0, 6, 7, 8, 9]].any()
+    torch.testing.assert_close(said[1], said[2])
+    assert not torch.allclose(said[1], said[4])
+    assert not table[[0, 6, 7, 8, 9]].any()
+
+
+def test_terms_add_up_by_their_weights(tmp_path):
+    rows = [[1, 2, 3, 9, 9], [4, 5, 6, 9, 9]]
+    write_dataset(
+        tmp_path / "data", ["a", "b"], [f"i{n}" for n in range(1, 10)], rows, genres=[1, 1, 2, 2, 3, 3, 3, 3, 3]
+    )
+    encoder = built_with(tmp_path / "data").model.model.encoder
+    expected = encoder.item_embedding.weight.clone()
+    starts = [*encoder.term_starts.tolist(), len(encoder.term_numbers)]
+    for item, (first, last) in enumerate(pairwise(starts)):
+        weights = encoder.term_weights[first:last]
+        assert len(weights) == (
+            3 if 1 <= item <= 6 else 0
+        )  # "title", "of" and a genre; the item's own word is not shared
+        if item in (1, 3, 5):
+            assert float(weights.square().sum()) == pytest.approx(2)  # of words and attributes
+        for number, weight in zip(encoder.term_numbers[first:last].tolist(), weights, strict=True):
+            expected[item] += weight * encoder.term_embedding.weight[number]
+    torch.testing.assert_close(encoder.item_table(), expected)
 
 
 def test_folding_changes_nothing_that_is_said(dataset):
     built = built_with(dataset)
     scorer = TorchScorer(built.model.eval(), built.scheme, 5)
     before = scorer([[1, 2, 3], [7]], [0, 0], k=ITEMS)
-    built.model.model.encoder.fold_features()
-    assert built.model.config.item_features == 0
-    assert not [name for name in built.model.state_dict() if "feature" in name]
+    built.model.model.encoder.fold_terms()
+    assert built.model.config.item_terms == 0
+    assert not [name for name in built.model.state_dict() if "term" in name]
     after = TorchScorer(built.model, built.scheme, 5)([[1, 2, 3], [7]], [0, 0], k=ITEMS)
     assert np.array_equal(before[0], after[0])
     np.testing.assert_allclose(before[1], after[1], rtol=1e-4)
 
 
 def test_without_descriptions_there_are_no_features(dataset, tmp_path):
-    assert built_with(dataset, item_descriptions=False).model.config.item_features == 0
+    assert built_with(dataset, item_descriptions=False).model.config.item_terms == 0
     bare = make_dataset(tmp_path / "bare")
     table = read_table(bare / ITEMS_FILE).drop_columns(["title", "attributes"])
     pq.write_table(table, bare / ITEMS_FILE)
     features = build(make_config({"preset": "small", **QUICK}), load_dataset(bare, verify=False)).model.config
-    assert features.item_features == 0
+    assert features.item_terms == 0
 
 
 def test_a_stopped_run_ends_as_an_unbroken_one_and_holds_plain_embeddings(dataset, tmp_path, monkeypatch):
@@ -93,12 +113,12 @@ def test_a_stopped_run_ends_as_an_unbroken_one_and_holds_plain_embeddings(datase
     monkeypatch.undo()
     genrec.train(dataset, tmp_path / "run", preset="small", settings=settings, resume=True)
     assert_equal_weights(tmp_path / "whole", tmp_path / "run")
-    assert read_json(tmp_path / "run" / CONFIG_FILE)["item_features"] == 0
+    assert read_json(tmp_path / "run" / CONFIG_FILE)["item_terms"] == 0
     assert genrec.load(tmp_path / "run").recommend(history=["i1"], k=5)["items"]
 
 
 def test_a_pretrained_run_keeps_its_features_for_finetuning(dataset, tmp_path):
     genrec.pretrain(dataset, tmp_path / "pre", preset="small", settings={**QUICK, "pretrain_epochs": 1})
-    assert load_run(tmp_path / "pre").model.config.item_features > 0
+    assert load_run(tmp_path / "pre").model.config.item_terms > 0
     genrec.finetune(dataset, tmp_path / "run", start=tmp_path / "pre", settings={"finetune_epochs": 1})
-    assert load_run(tmp_path / "run").model.config.item_features == 0
+    assert load_run(tmp_path / "run").model.config.item_terms == 0
