@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from genrec.comparing.published import LEAKY
+from genrec.config import GENREC, preset_settings
 from genrec.progress import describe_time
 
 METRICS: Final = ("HR@1", "HR@5", "NDCG@5", "HR@10", "NDCG@10")
@@ -10,14 +11,24 @@ METRICS: Final = ("HR@1", "HR@5", "NDCG@5", "HR@10", "NDCG@10")
 
 
 def name_of(row: dict[str, Any]) -> str:
-    """A model's name with GenRec's preset, and "leaky" where its item tokens are.
+    """A model's name with GenRec's preset, and what is to be known of it.
 
-    >>> name_of({"model": "genrec", "preset": "small", "indexing": "leaky-sequential"})
+    "leaky" says that its item tokens are, "IDs alone" that it leaves out descriptions, which its preset reads.
+
+    >>> name_of({"model": "genrec", "preset": "small", "indexing": "leaky-sequential", "settings": None})
     'genrec (small, leaky)'
     """
     parts = [row["preset"]] if row["preset"] else []
     parts += ["leaky"] if row["indexing"] == LEAKY else []
+    parts += ["IDs alone"] if _leaves_out(row["settings"], "item_descriptions") else []
     return row["model"] + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _leaves_out(settings: dict[str, Any] | None, name: str) -> bool:
+    """Whether a setting is off that is on in the preset."""
+    if not settings or settings["model"] != GENREC:
+        return False
+    return bool(preset_settings(settings["preset"]).get(name)) and not settings[name]
 
 
 def seen_of(row: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ def test_results_are_of_the_presets_and_defaults_as_they_are(results):
             used = row["settings"]
             if not used:
                 continue
-            given = {key: used[key] for key in ("model", "preset", "indexing") if key in used}
+            given = {key: used[key] for key in ("model", "preset", "indexing", "item_descriptions") if key in used}
             make = make_config if used["model"] == GENREC else make_baseline_config
             now = make(given).model_dump()
             assert {key: now[key] for key in used} == used, (path.name, row["model"])
