@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from genrec.decoding.layers import attend, feed_forward, project_self
+from genrec.model.encoder import GenRecEncoder
 from genrec.model.inputs import EncoderInputs
-from genrec.model.modeling import GenRecEncoder
 
 
 class EncoderPass(nn.Module):

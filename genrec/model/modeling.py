@@ -1,167 +1,21 @@
-"""GenRec on Hugging Face's BART: the encoder adds user-ID and item-ID embeddings (paper, section 4.1)."""
+"""GenRec on Hugging Face's BART, with an encoder of its own and an item head."""
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, BartForConditionalGeneration, BartModel
 from transformers.modeling_outputs import Seq2SeqLMOutput
-from transformers.models.bart.modeling_bart import BartAttention, BartEncoder, shift_tokens_right
+from transformers.models.bart.modeling_bart import BartAttention, shift_tokens_right
 
 from genrec.model.configuration import GenRecConfig
+from genrec.model.encoder import GenRecEncoder
 from genrec.model.learning import learn, learn_prefixes
 from genrec.model.losses import full_cross_entropy
 
 IGNORED = -100
 """Label of a position that the loss skips."""
-
-
-def causal_mask(length: int, like: Tensor) -> Tensor:
-    """[length, length] of another tensor's kind: 0 where the column is not after the row, else -inf."""
-    place = torch.arange(length, device=like.device)
-    later = place.unsqueeze(0) > place.unsqueeze(1)
-    return torch.zeros_like(later, dtype=like.dtype).masked_fill(later, -torch.inf)
-
-
-class GenRecEncoder(BartEncoder):
-    """BART's encoder over `EMB(S_j) + PosEMB(j) + UIDEMB(UID(j)) + TIDEMB(TID(j))` (paper, equation 2).
-
-    The two ID tables are separate (the paper says so; the published code reads items from the user table).
-    Row 0 of each is zero and stays zero: it stands for "carries no ID".
-    """
-
-    term_numbers: Tensor
-    """int64 [entries], the terms that describe item 1, item 2 and so on; where `config.item_terms` says so."""
-    term_weights: Tensor
-    """float32 [entries]."""
-    term_starts: Tensor
-    """int64 [items + 1], where each item's entries begin."""
-
-    def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
-        super().__init__(config, embed_tokens)
-        width, items = config.d_model, config.item_count + 1
-        self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
-        self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
-        if config.item_terms:
-            self.term_embedding = nn.Embedding(config.item_terms, width)
-            entries = config.item_term_entries
-            self.register_buffer("term_numbers", torch.zeros(entries, dtype=torch.long))
-            self.register_buffer("term_weights", torch.zeros(entries))
-            self.register_buffer("term_starts", torch.zeros(items, dtype=torch.long))
-        if config.distances:
-            shape = config.encoder_attention_heads, 2 * config.distances - 1
-            self.distance_bias = nn.Parameter(torch.zeros(shape))
-        self.post_init()
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        user_ids: Tensor | None = None,
-        item_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        **options: Any,
-    ) -> Any:
-        """Encode token sequences.
-
-        Args:
-            input_ids: int64 [batch, length] tokens, or [batch, length, merged_tokens] whose embeddings are summed.
-            attention_mask: [batch, length], 1 where a token stands and 0 on padding.
-            user_ids: int64 [batch, length] row of the user on user tokens, 0 elsewhere.
-            item_ids: int64 [batch, length] item index on item tokens, 0 elsewhere.
-            inputs_embeds: float [batch, length, d_model] in place of the token embeddings.
-            options: What `BartEncoder.forward` takes besides.
-        """
-        embeds: Any = inputs_embeds if input_ids is None else self.embed(input_ids)
-        if user_ids is not None:
-            embeds = embeds + self.user_embedding(user_ids)
-        if item_ids is not None:
-            embeds = embeds + self.embed_items(item_ids)
-        return super().forward(attention_mask=attention_mask, inputs_embeds=embeds, **options)
-
-    def _update_full_mask(self, attention_mask: Tensor | None, inputs_embeds: Tensor) -> Any:
-        """BART's hook for its encoder's mask [batch, 1, length, length]; a causal one sees nothing later."""
-        if not self.config.causal_encoder and not self.config.distances:
-            return super()._update_full_mask(attention_mask, inputs_embeds)
-        batch, length, _ = inputs_embeds.shape
-        if attention_mask is None:
-            attention_mask = torch.ones(batch, length, device=inputs_embeds.device)
-        padding = torch.where(attention_mask > 0, 0.0, -torch.inf).to(inputs_embeds.dtype)[:, None, None, :]
-        mask = self.sight(padding, length).expand(batch, -1, length, length)
-        return mask.clamp(min=torch.finfo(mask.dtype).min)
-
-    def sight(self, padding: Tensor, length: int) -> Tensor:
-        """What attention adds to its logits: [batch, heads or 1, length or 1, length].
-
-        Args:
-            padding: [batch, 1, 1, length]; 0, or -inf on padding.
-            length: Positions.
-        """
-        sight = padding + causal_mask(length, padding) if self.config.causal_encoder else padding
-        if not self.config.distances:
-            return sight
-        return sight + self.bias_between(torch.arange(length, device=padding.device)).to(padding.dtype)
-
-    def bias_between(self, places: Tensor) -> Tensor:
-        """The bias of attention between positions at int64 [n] places, by their distance: [heads, n, n].
-
-        As in T5 (Raffel et al. 2020, arXiv 1910.10683), one table for all layers, without its buckets.
-        """
-        most = self.config.distances - 1
-        return self.distance_bias[:, (places.unsqueeze(1) - places).clamp(-most, most) + most]
-
-    def sum_up(self, input_ids: Tensor, user_ids: Tensor, item_ids: Tensor) -> Tensor:
-        """Token, user-ID and item-ID embeddings, [batch, length, d_model]; arguments as in `forward`."""
-        return self.embed(input_ids) + self.user_embedding(user_ids) + self.embed_items(item_ids)
-
-    def embed_items(self, item_ids: Tensor) -> Tensor:
-        """Rows of `item_table`, [batch, length, d_model]."""
-        if not self.config.item_terms:
-            return self.item_embedding(item_ids)
-        return functional.embedding(item_ids, self.item_table(), padding_idx=0)
-
-    def item_table(self) -> Tensor:
-        """What items are to the encoder and the item head: their ID embeddings, and those of their terms.
-
-        float [items + 1, d_model]; rows of items that training never shows are zero.
-        """
-        rows, terms = self.item_embedding.weight, self.config.item_terms
-        if not terms:
-            return rows
-        return rows + functional.embedding_bag(
-            self.term_numbers,
-            self.term_embedding.weight,
-            self.term_starts,
-            mode="sum",
-            per_sample_weights=self.term_weights,
-        )
-
-    @torch.no_grad()
-    def describe_items(self, numbers: Tensor, weights: Tensor, starts: Tensor) -> None:
-        """Take up the terms of items, where the configuration has any; see `term_numbers` and so on."""
-        if self.config.item_terms:
-            for mine, given in (
-                (self.term_numbers, numbers),
-                (self.term_weights, weights),
-                (self.term_starts, starts),
-            ):
-                mine.copy_(given)
-
-    @torch.no_grad()
-    def fold_terms(self) -> None:
-        """Make the terms' embeddings part of the items', once nothing is learned any more."""
-        if self.config.item_terms:
-            self.item_embedding.weight.copy_(self.item_table())
-            del self.term_embedding, self.term_numbers, self.term_weights, self.term_starts
-            self.config.item_terms = self.config.item_term_entries = 0
-
-    def embed(self, input_ids: Tensor) -> Tensor:
-        """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
-        if input_ids.dim() == 2:
-            return self.embed_tokens(input_ids)
-        real = (input_ids != self.config.pad_token_id).unsqueeze(-1)
-        return (self.embed_tokens(input_ids) * real).sum(2)
 
 
 class GenRecModel(BartModel):
@@ -264,7 +118,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         loss = self._loss(output.logits, labels, num_items_in_batch)
         if self.training and self.config.item_loss and target_items is not None and input_ids is not None:
             asked = self._asked(input_ids, output.encoder_last_hidden_state)
-            loss = loss + self._item_loss(asked, target_items, labels, num_items_in_batch)
+            table = self.model.encoder.item_table()
+            loss = loss + self._item_loss(asked, table, target_items, labels, num_items_in_batch)
         return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     def _learn(
@@ -279,12 +134,13 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     ) -> Seq2SeqLMOutput:
         """The same by the pass that training uses; all inputs are tensors."""
         encoder, config = self.model.encoder, self.config
-        embedded = encoder.sum_up(input_ids, user_ids, item_ids)
+        table = encoder.item_table()
+        embedded = encoder.sum_up(input_ids, user_ids, item_ids, table)
         shifted = shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(self._asked(input_ids, states), target_items, labels, count)
+            loss = loss + self._item_loss(self._asked(input_ids, states), table, target_items, labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _learn_prefixes(
@@ -298,14 +154,15 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     ) -> Seq2SeqLMOutput:
         """All prefixes of sequences in one pass: what each prefix with its own [MASK] would give, to rounding."""
         encoder, config = self.model.encoder, self.config
-        embedded = encoder.sum_up(input_ids, user_ids, item_ids)
+        table = encoder.item_table()
+        embedded = encoder.sum_up(input_ids, user_ids, item_ids, table)
         flat = shift_tokens_right(labels.flatten(0, 1), config.pad_token_id, config.decoder_start_token_id)
         shifted = flat.view_as(labels)
         asked, logits = learn_prefixes(self, embedded, encoder.embed_tokens.weight[config.mask_token], shifted)
         real = (labels != IGNORED).any(2)
         loss = self._loss(logits[real], labels[real], count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(asked[real], target_items[real], labels, count)
+            loss = loss + self._item_loss(asked[real], table, target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
@@ -349,16 +206,19 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             self._unseen = torch.zeros_like(table[:, 0]).masked_fill_((table == 0).all(1), -torch.inf).detach()
         return self._unseen
 
-    def _item_loss(self, asked: Tensor, items: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
+    def _item_loss(
+        self, asked: Tensor, table: Tensor, items: Tensor, labels: Tensor, count: Tensor | None
+    ) -> Tensor:
         """The auxiliary loss, divided as the other.
 
         Args:
             asked: [n, d_model] what the item head reads.
+            table: The encoder's `item_table`.
             items: int64 [n]; 0 is skipped.
             labels: Of the batch.
             count: Labels of the whole step.
         """
-        table, real = self.model.encoder.item_table(), items > 0
+        real = items > 0
         loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real])
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
