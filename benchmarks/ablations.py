@@ -6,11 +6,12 @@ Prints Markdown. A row's command is what, by `run.json`, differs from the preset
 training chose the shares of its mixture: validation NDCG@10, seen items out.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from genrec.config import make_config
+from genrec.config import TrainConfig, make_config
 from genrec.files import read_json
 from genrec.ids import RUN_FILE
 from genrec.progress import describe_time
@@ -33,18 +34,21 @@ def row(run: Path) -> list[str]:
     values = [(head or prior)["0.0"], *(max(tried.values()) if tried else None for tried in (head, whole))]
     best, last = result["best"]["epoch"], result["epochs"]["finetune"]
     told = ["-" if value is None else f"{value:.4f}" for value in values]
-    return [command(info["config"]), *told, f"{best} of {last}", describe_time(result["seconds"])]
+    config = TrainConfig(**info["config"]).model_dump()  # with settings that the run is older than
+    return [command(config), *told, f"{best} of {last}", describe_time(result["seconds"])]
 
 
 def command(config: dict[str, Any]) -> str:
     """The options that make a configuration of its preset.
 
-    >>> command({"preset": "small", "seed": 3, "dropout": 0.5})
-    '`--preset small --set dropout=0.5 --seed 3`'
+    >>> command({"preset": "small", "seed": 3, "dropout": 0.25, "user_buckets": None})
+    '`--preset small --set dropout=0.25 --set user_buckets=null --seed 3`'
     """
     preset = make_config({"preset": config["preset"]}).model_dump()
     changed = {name: value for name, value in config.items() if name != "seed" and preset.get(name) != value}
-    sets = [f"--set {name}={'null' if value is None else value}" for name, value in changed.items()]
+    sets = [
+        f"--set {name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in changed.items()
+    ]
     return f"`{' '.join(['--preset', config['preset'], *sets, '--seed', str(config['seed'])])}`"
 
 

@@ -123,8 +123,8 @@ class TrainConfig(TrainerConfig):
     was, which short histories teach about long ones too."""
     item_descriptions: bool = False
     """Whether titles and attributes, where there are any, are part of items' embeddings: those of an item's terms
-    (words of its title, and attributes) are added to its ID embedding, weighed by TF-IDF, for the encoder and the
-    item head. After the training they become part of the ID embeddings."""
+    (words of its title and attributes, weighed by TF-IDF, or the numbers of `text_encoder`) are added to its ID
+    embedding, for the encoder and the item head. After the training they become part of the ID embeddings."""
     user_buckets: int | None = Field(None, ge=0)
     """Rows that users are hashed into, for hundreds of millions of users; 0 drops user embeddings."""
     sparse_ids: bool = False

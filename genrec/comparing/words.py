@@ -28,7 +28,7 @@ def _leaves_out(settings: dict[str, Any] | None, name: str) -> bool:
     """Whether a setting is off that is on in the preset."""
     if not settings or settings["model"] != GENREC:
         return False
-    return bool(preset_settings(settings["preset"]).get(name)) and not settings[name]
+    return bool(preset_settings(settings["preset"]).get(name)) and not settings.get(name)
 
 
 def seen_of(row: dict[str, Any]) -> str:

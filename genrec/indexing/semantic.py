@@ -65,16 +65,14 @@ NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
 
 
 def describing_terms(descriptions: Descriptions, text_encoder: str | None, seed: int) -> Terms:
-    """What item embeddings are made of besides IDs: terms that occur, or as many as a text encoder's vectors have
-    numbers, which are their weights.
+    """What item embeddings are made of besides IDs: TF-IDF's terms, or one for each number of a text encoder's
+    vectors, which are their weights.
 
     Raises:
         GenRecError: The text encoder cannot be had.
     """
     if text_encoder is None:
-        found = weigh_terms(descriptions)
-        used, terms = np.unique(found.terms, return_inverse=True)
-        return found._replace(terms=terms, distinct=len(used))
+        return weigh_terms(descriptions)
     vectors = encode_texts(descriptions, text_encoder, seed)
     items, terms = vectors.nonzero()
     return Terms(items, terms, vectors[items, terms].astype(np.float64), vectors.shape[1])

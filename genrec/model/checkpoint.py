@@ -108,8 +108,13 @@ def finish_run(folder: Path, model: Any, **info: Any) -> dict[str, Any]:
     return content
 
 
-def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
+def load_run(path: Path | str, device: str | torch.device = "cpu", to_learn: bool = False) -> Run:
     """Load a finished run; its model is in evaluation mode.
+
+    Args:
+        path: The run.
+        device: Where to compute.
+        to_learn: Whether what it knows of items' terms, as a pretrained run does, stays apart from their IDs.
 
     Raises:
         GenRecError: The folder is no run, is unfinished, damaged, or of a newer genrec.
@@ -125,6 +130,8 @@ def load_run(path: Path | str, device: str | torch.device = "cpu") -> Run:
     scheme = load_scheme(path)
     prior = load_prior(path, scheme.item_count, weight) if (weight := mixed_share(info, "prior")) else None
     model = load_model(path).to(device).eval()
+    if not to_learn:
+        model.model.encoder.fold_terms()
     return Run(path, info, config, model, scheme, None if prior is None else prior.to(device))
 
 

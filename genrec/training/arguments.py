@@ -52,6 +52,7 @@ def arguments(
         use_cpu=not on_gpu,
         torch_compile=config.torch_compile,
         ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,  # none changes
         dataloader_num_workers=LOADER_WORKERS if on_gpu else 0,
         dataloader_pin_memory=on_gpu,
         seed=config.seed,

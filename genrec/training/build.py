@@ -119,7 +119,8 @@ def _item_terms(config: TrainConfig, dataset: Dataset, known: NDArray[np.bool_])
         return NO_TERMS
     found = describing_terms(said, config.text_encoder, config.seed)
     kept = known[found.items + 1]
-    return Terms(found.items[kept] + 1, found.terms[kept], found.weights[kept], found.distinct)
+    used, terms = np.unique(found.terms[kept], return_inverse=True)
+    return Terms(found.items[kept] + 1, terms, found.weights[kept], len(used))
 
 
 def _from_scratch(config: TrainConfig, dataset: Dataset, terms: Terms) -> Built:

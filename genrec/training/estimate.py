@@ -26,7 +26,7 @@ _TIMED = 3
 """Batches that are computed to learn how long one takes."""
 
 _PROBED = 4
-"""Examples whose activations are counted."""
+"""Examples whose activations are counted; those of twice as many tell what is there whatever the batch."""
 
 _WEIGHT_BYTES = 16
 """Of each weight in training: itself, its gradient and Adam's two moments, 4 bytes each."""
@@ -125,10 +125,18 @@ class Rehearsal:
     def _step_bytes(self, examples: int) -> int:
         """Bytes that a step of the longest examples takes besides what is there already, as the weights are."""
         learning = (_WEIGHT_BYTES - 4) * self.parameters
-        return int(learning + _TEMPORARY * examples * self._saved_per_example())
+        once, each = self._saved()
+        return int(learning + _TEMPORARY * (once + examples * each))
 
-    def _saved_per_example(self) -> float:
-        """Bytes of activations that the forward pass keeps of one of the longest examples."""
+    def _saved(self) -> tuple[float, float]:
+        """Bytes that the forward pass keeps whatever the batch, and of each of the longest examples."""
+        few, many = self.longest[:_PROBED], self.longest[: 2 * _PROBED]
+        less, more = self._saved_of(few), self._saved_of(many)
+        each = max(0.0, (more - less) / (len(many) - len(few))) if len(many) > len(few) else less / len(few)
+        return max(0.0, less - len(few) * each), each
+
+    def _saved_of(self, examples: list[Place]) -> float:
+        """Bytes that the forward pass of these examples keeps, weights aside."""
         weights = {weight.untyped_storage().data_ptr() for weight in self.model.parameters()}
         sizes: dict[int, int] = {}
 
@@ -138,13 +146,12 @@ class Rehearsal:
                 sizes[storage.data_ptr()] = storage.nbytes()
             return tensor
 
-        probed = self.longest[:_PROBED]
         with self._untouched(), torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             loss = self._loss(
-                self._inputs(probed)
+                self._inputs(examples)
             )  # kept: a storage that is freed could be counted twice under its address
         del loss
-        return sum(sizes.values()) / len(probed)
+        return float(sum(sizes.values()))
 
     def _learn(self, batch: list[Place]) -> None:
         inputs = self._inputs(batch)

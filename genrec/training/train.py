@@ -162,7 +162,7 @@ def _open(start: str | Path | None, before: dict[str, Any] | None) -> "Run | Non
         return None
     from genrec.model.checkpoint import load_run
 
-    run = load_run(start)
+    run = load_run(start, to_learn=True)
     if before and before.get("start", _weights(run)) != _weights(run):
         raise GenRecError(
             f"cannot resume from {start}: the run was begun from other weights; give the same --from"

@@ -119,6 +119,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one_and_holds_plain_embeddings(datase
 
 def test_a_pretrained_run_keeps_its_features_for_finetuning(dataset, tmp_path):
     genrec.pretrain(dataset, tmp_path / "pre", preset="small", settings={**QUICK, "pretrain_epochs": 1})
-    assert load_run(tmp_path / "pre").model.config.item_terms > 0
+    assert load_run(tmp_path / "pre", to_learn=True).model.config.item_terms > 0
+    assert load_run(tmp_path / "pre").model.config.item_terms == 0
     genrec.finetune(dataset, tmp_path / "run", start=tmp_path / "pre", settings={"finetune_epochs": 1})
     assert load_run(tmp_path / "run").model.config.item_terms == 0
