@@ -320,7 +320,14 @@ def _pairs(settings: dict[str, Any] | list[str], faults: list[str]) -> list[tupl
 
 
 def _parse(value: str) -> Any:
-    """Numbers and booleans as JSON writes them; everything else is text."""
+    """Numbers as JSON writes them, true, false and null in Python's spelling too; everything else is text.
+
+    >>> [_parse(value) for value in ("1e-3", "True", "false", "None", "transitions")]
+    [0.001, True, False, None, 'transitions']
+    """
+    words = {"True": True, "False": False, "None": None}
+    if value in words:
+        return words[value]
     try:
         return json.loads(value)
     except ValueError:

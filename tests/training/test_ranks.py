@@ -113,10 +113,11 @@ def test_two_processes_teach_a_reference_model_what_one_does(dataset, tmp_path):
 
 
 def test_two_killed_processes_go_on_to_what_one_learns(dataset, tmp_path):
-    """With an item head, distances, IDs alone and a prior, as `small` has them."""
+    """With an item head, descriptions, distances, IDs alone and a prior, as `small` has them."""
     like_small = {
         "item_loss": 4.0,
         "encoder_merge": "id",
+        "item_descriptions": True,
         "distances": 8,
         "user_buckets": 0,
         "prior": "transitions",
