@@ -72,3 +72,14 @@ def _become(arguments: list[str], variables: dict[str, str], cwd: Path, streams:
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = ["genrec", *arguments]
     runpy.run_module("genrec_cli", run_name="__main__")
+
+
+def fails(*arguments, message, code=1):
+    """One line on stderr, no traceback, nothing on stdout."""
+    done = call(*arguments)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    if code == 1:
+        assert done.stderr.strip().count("\n") == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 import genrec
 from genrec.training.session import Session
-from tests.command import call
+from tests.command import call, fails
 from tests.helpers import make_dataset
 from tests.training.helpers import assert_equal_weights
 
@@ -22,16 +22,6 @@ SETTINGS = ["finetune_epochs=2", "batch_size=32", "d_model=16", "genrec.pretrain
 MODELS = "genrec,sasrec,popularity,transitions"
 QUICK = ["--preset", "tiny", "--minutes", "60", *[part for text in SETTINGS for part in ("--set", text)]]
 SASREC = ["--models", "sasrec,popularity", "--minutes", "60", "--set", "d_model=16", "--set", "batch_size=32"]
-
-
-def fails(*arguments, message, code=1):
-    """One line on stderr, nothing on stdout."""
-    done = call("compare", *arguments)
-    assert done.returncode == code, done.stderr
-    assert message in done.stderr
-    assert done.stdout == ""
-    if code == 1:
-        assert done.stderr.strip().count("\n") == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +79,7 @@ def test_runs_are_used_again_and_tables_written(place):
     assert sorted(re.findall(r"0\.\d{4}(.)", first)) == sorted(marks)
     assert (place / "table.html").read_text().startswith("<!DOCTYPE html>")
     assert r"\bottomrule" in (place / "table.tex").read_text()
-    fails(place / "data", "--models", MODELS, *QUICK, *files, message="table.html already exists")
+    fails("compare", place / "data", "--models", MODELS, *QUICK, *files, message="table.html already exists")
     listed = call("runs", place / "data-compare")
     assert re.search(r"sasrec-seed0 .* 0\.\d{4} / 0\.\d{4}", listed.stdout)
 
@@ -99,10 +89,21 @@ def test_other_settings_and_other_data_are_refused_before_anything_is_trained(pl
     data, folder = place / "data", place / "data-compare"
     other = ["--set", "sasrec.layers=1"]
     fails(
-        data, "--models", "genrec,sasrec", *QUICK, *other, message="sasrec-seed0 was trained with other settings"
+        "compare",
+        data,
+        "--models",
+        "genrec,sasrec",
+        *QUICK,
+        *other,
+        message="sasrec-seed0 was trained with other settings",
     )
     fails(
-        make_dataset(tmp_path / "data", seed=1), "-o", folder, *QUICK, message="trained on another dataset (data)"
+        "compare",
+        make_dataset(tmp_path / "data", seed=1),
+        "-o",
+        folder,
+        *QUICK,
+        message="trained on another dataset (data)",
     )
     assert len(list(folder.iterdir())) == 2
     done = call(
@@ -155,12 +156,12 @@ def test_a_half_done_run_is_gone_on_with(place, tmp_path, monkeypatch):
 
 def test_wrong_input(place, tmp_path):
     data = place / "data"
-    fails(data, "--models", "genrec,sasrex", message="'sasrex' is unknown, did you mean sasrec?")
-    fails(data, "--models", "sasrec,popularity", "--preset", "tiny", message="preset tiny is GenRec's")
-    fails(data, "-o", data, message=f"{data} is a dataset, where runs cannot lie")
-    fails(place / "data-compare/sasrec-seed0", message="is a run, not a dataset")
-    fails(data, "--seeds", "a", message="is no list of numbers such as 0,1,2", code=2)
-    fails(data, "--html", tmp_path / "x", "--latex", tmp_path / "x", message="give two files")
+    fails("compare", data, "--models", "genrec,sasrex", message="'sasrex' is unknown, did you mean sasrec?")
+    fails("compare", data, "--models", "sasrec,popularity", "--preset", "tiny", message="preset tiny is GenRec's")
+    fails("compare", data, "-o", data, message=f"{data} is a dataset, where runs cannot lie")
+    fails("compare", place / "data-compare/sasrec-seed0", message="is a run, not a dataset")
+    fails("compare", data, "--seeds", "a", message="is no list of numbers such as 0,1,2", code=2)
+    fails("compare", data, "--html", tmp_path / "x", "--latex", tmp_path / "x", message="give two files")
 
 
 @pytest.mark.slow

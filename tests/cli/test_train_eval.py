@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.command import call
+from tests.command import call, fails
 from tests.helpers import edit_run, make_dataset, make_run
 
 QUICK = [
@@ -27,17 +27,6 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("cli")
     data = make_dataset(root / "data")
     return root, data, make_run(root / "run", data)
-
-
-def fails(*arguments, message, code=1):
-    """One line on stderr, no traceback, nothing on stdout."""
-    done = call(*arguments)
-    assert done.returncode == code, done.stderr
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    if code == 1:
-        assert done.stderr.strip().count("\n") == 0, done.stderr
 
 
 def test_train_prints_one_json_document(folders):
