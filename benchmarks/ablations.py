@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from genrec.config import TrainConfig, make_config
+from genrec.config import TrainConfig
 from genrec.files import read_json
 from genrec.ids import RUN_FILE
 from genrec.progress import describe_time
+from genrec.settings import make_config
 
 
 def main(runs: list[Path]) -> str:

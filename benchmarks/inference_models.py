@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from genrec.config import make_config, preset_settings
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.data.tables import Sequences
 from genrec.indexing.scheme import own_scheme
@@ -13,6 +12,7 @@ from genrec.indexing.tokens import SpecialTokens, TokenScheme, pad_rows
 from genrec.model.checkpoint import finish_run, start_run
 from genrec.model.configuration import GenRecConfig
 from genrec.model.modeling import GenRecForConditionalGeneration
+from genrec.settings import make_config, preset_settings
 
 WIDE, BART_BASE = "128-wide", "bart-base"
 """A model 128 wide with tokens of its own, 2+2 layers, a position per token; and the paper's."""

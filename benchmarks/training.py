@@ -24,9 +24,10 @@ from training_ours import OurWay
 from training_peer import PublishedWay, save_weights
 from user_growth import GROWTH, measure_users
 
-from genrec.config import TrainConfig, make_config
+from genrec.config import TrainConfig
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.data.split import train_part
+from genrec.settings import make_config
 
 _MERGED = {"merged": {"encoder_merge": "item"}}
 _WAYS: dict[str, dict[str, dict[str, Any]]] = {

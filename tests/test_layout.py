@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "ids", "leftovers", "files", "folders", "progress", "config"}
+    {"errors", "ids", "leftovers", "files", "folders", "progress", "config", "settings"}
     | {"placement", "device", "scoring", "batching"},
     {"data", "indexing", "model", "decoding", "baselines", "histories", "trained"},
     {"evaluation", "training", "exporting", "runtime", "recommend", "bulk", "doctor", "inspection"},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.baselines.settings import CONFIGS, BaselineConfig
-from genrec.config import GENREC, SHAPE, TrainConfig, collect_settings
+from genrec.config import GENREC, SHAPE, TrainConfig
 from genrec.data.dataset import Dataset
 from genrec.errors import GenRecError
 from genrec.evaluation.contestants import REFERENCES
@@ -15,6 +15,7 @@ from genrec.files import read_json
 from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, PRETRAIN, RUN_FILE
 from genrec.leftovers import clear_leftovers
+from genrec.settings import collect_settings
 from genrec.training.settings import make_settings
 
 _SHOWN = 4

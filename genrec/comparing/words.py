@@ -3,8 +3,9 @@
 from typing import Any, Final
 
 from genrec.comparing.published import LEAKY
-from genrec.config import GENREC, preset_settings
+from genrec.config import GENREC
 from genrec.progress import describe_time
+from genrec.settings import preset_settings
 
 METRICS: Final = ("HR@1", "HR@5", "NDCG@5", "HR@10", "NDCG@10")
 """In the order of the paper's table."""

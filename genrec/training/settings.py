@@ -3,7 +3,8 @@
 from typing import Any
 
 from genrec.baselines.settings import BaselineConfig, make_baseline_config
-from genrec.config import GENREC, TrainConfig, make_config
+from genrec.config import GENREC, TrainConfig
+from genrec.settings import make_config
 
 
 def make_settings(given: dict[str, Any]) -> TrainConfig | BaselineConfig:

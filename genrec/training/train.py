@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from genrec import ranks
 from genrec.baselines.settings import CONFIGS, make_baseline_config
-from genrec.config import GENREC, STRUCTURE, TrainConfig, TrainerConfig, collect_settings, make_config
+from genrec.config import GENREC, STRUCTURE, TrainConfig, TrainerConfig
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
 from genrec.files import atomic_folder, check_output, read_json
@@ -19,6 +19,7 @@ from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE, WEIGHTS_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
+from genrec.settings import collect_settings, make_config
 from genrec.training.settings import make_settings
 from genrec.training.tracking import choose_trackers
 

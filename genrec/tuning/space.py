@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from genrec.config import SHAPE, TrainConfig, make_config
+from genrec.config import SHAPE, TrainConfig
 from genrec.errors import GenRecError
+from genrec.settings import make_config
 
 
 class Range(BaseModel):

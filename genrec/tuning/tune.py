@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genrec.config import collect_settings
 from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
 from genrec.files import atomic_file, check_output, read_json, remove, write_json
 from genrec.ids import FORMAT_VERSION
 from genrec.leftovers import clear_leftovers
 from genrec.progress import SILENT, Reporter
+from genrec.settings import collect_settings
 from genrec.tuning.space import describe, load_space
 from genrec.tuning.trials import METRIC, Trials, describe_trial, import_optuna
 

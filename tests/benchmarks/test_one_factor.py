@@ -4,7 +4,7 @@ import importlib
 from pathlib import Path
 
 import genrec
-from genrec.config import make_config
+from genrec.settings import make_config
 from tests.helpers import make_dataset
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from genrec.baselines.settings import make_baseline_config
-from genrec.config import GENREC, make_config
+from genrec.config import GENREC
+from genrec.settings import make_config
 
 ROOT = Path(__file__).parents[2]
 

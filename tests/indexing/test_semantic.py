@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from genrec.config import make_config
 from genrec.data.dataset import load_dataset
 from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 from genrec.indexing.evidence import read_descriptions
 from genrec.indexing.scheme import own_scheme
 from genrec.indexing.semantic import term_vectors
+from genrec.settings import make_config
 from genrec.training.build import build
 from tests.helpers import make_dataset, save_dataset
 from tests.indexing.helpers import ITEMS, KINDS, descriptions, make_sequences, some_descriptions

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import genrec
-from genrec.config import make_config
 from genrec.data.dataset import load_dataset
 from genrec.data.tables import read_table
 from genrec.decoding.scorer import TorchScorer
 from genrec.files import read_json
 from genrec.ids import CONFIG_FILE, ITEMS_FILE
 from genrec.model.checkpoint import load_run
+from genrec.settings import make_config
 from genrec.training.build import build
 from genrec.training.session import Session
 from tests.helpers import ITEMS, make_dataset, write_dataset

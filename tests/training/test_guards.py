@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from genrec.config import TrainConfig, make_config
+from genrec.config import TrainConfig
 from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
 from genrec.progress import SILENT
+from genrec.settings import make_config
 from genrec.training.arguments import choose_precision
 from genrec.training.build import build
 from genrec.training.estimate import Rehearsal

@@ -2,8 +2,9 @@
 
 import pytest
 
-from genrec.config import TrainConfig, make_config
+from genrec.config import TrainConfig
 from genrec.errors import GenRecError
+from genrec.settings import make_config
 from genrec.tuning.space import describe, load_space, suggest
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genrec.config import collect_settings, make_config
 from genrec.data.tables import read_sequences
 from genrec.errors import GenRecError
+from genrec.settings import collect_settings, make_config
 from genrec.tuning.tune import tune
 from tests.command import call, start
 from tests.helpers import write_dataset

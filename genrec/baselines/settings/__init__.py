@@ -13,7 +13,8 @@ from genrec.baselines.settings.base import BaselineConfig
 from genrec.baselines.settings.recurrent import GRU4RecConfig
 from genrec.baselines.settings.text import P5Config
 from genrec.baselines.settings.windowed import CaserConfig, HGNConfig
-from genrec.config import GENREC, TrainConfig, TrainerConfig, check_config
+from genrec.config import GENREC, TrainConfig, TrainerConfig
+from genrec.settings import check_config
 
 __all__ = [
     "CONFIGS",
