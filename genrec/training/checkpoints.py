@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from genrec import ranks
 from genrec.errors import GenRecError
 from genrec.files import atomic_folder, remove
+from genrec.ids import CHECKPOINTS
 
 STATE = "trainer_state.json"
 _STANDING = "epoch_loss.json"
@@ -106,21 +107,22 @@ def load_standing(checkpoint: Path) -> Standing:
 
 
 def check_space(folder: Path, parameters: int) -> None:
-    """Refuse a disk that the checkpoints will not fit on.
+    """Refuse a disk that the checkpoints will not fit on, those counted that are there already.
 
     Args:
-        folder: An existing folder on that disk.
+        folder: The run.
         parameters: Number of the model's weights, of 4 bytes.
 
     Raises:
         GenRecError: There is too little room.
     """
-    needed = (_WRITTEN * _COPIES + 1) * 4 * parameters
+    there = sum(path.stat().st_size for path in (folder / CHECKPOINTS).rglob("*") if path.is_file())
+    needed = (_WRITTEN * _COPIES + 1) * 4 * parameters - there
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise GenRecError(
-            f"the checkpoints need {needed / 1e9:,.1f} GB, the disk of {folder} has {free / 1e9:,.1f} GB left; "
-            "make room, choose another output or a smaller model"
+            f"the checkpoints need {needed / 1e9:,.1f} GB more, the disk of {folder} has {free / 1e9:,.1f} GB "
+            "left; make room, choose another output or a smaller model"
         )
 
 

@@ -109,6 +109,7 @@ class Session:
         batches, collator = self._batches(phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
+        check_space(self.folder, sum(weight.numel() for weight in self.built.model.parameters()))
         with explain_memory(self.config), self.built.lanes(self.device) as lanes:
             if checkpoint is None:
                 self._tell_estimate(phase, batches, collator, lanes, limit)
@@ -165,9 +166,8 @@ class Session:
         lanes: Lanes | None,
         limit: float,
     ) -> None:
-        """Say what a phase will take; notice a disk that is too small."""
+        """Say what a phase will take."""
         rehearsal = self._rehearsal(batches, collator, lanes)
-        check_space(self.folder, rehearsal.parameters)
         found = rehearsal.estimate()
         epochs, steps = self._epochs(phase), batches.steps
         up_to = "at most " if phase == FINETUNE else ""

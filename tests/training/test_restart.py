@@ -126,9 +126,31 @@ def test_a_full_disk_is_told_and_loses_nothing(dataset, whole_here, tmp_path, mo
 def test_a_disk_too_small_is_noticed_before_the_first_step(dataset, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr("genrec.training.checkpoints.shutil.disk_usage", lambda folder: usage)
-    with pytest.raises(GenRecError, match=r"need .* GB, the disk of .* has 0\.0 GB left"):
+    with pytest.raises(GenRecError, match=r"need .* GB more, the disk of .* has 0\.0 GB left"):
         train(dataset, tmp_path / "run", settings=QUICK)
     assert not list((tmp_path / "run").glob("checkpoints/*/*"))
+
+
+def test_a_disk_that_has_become_too_small_is_noticed_on_resuming(dataset, whole_here, tmp_path, monkeypatch):
+    run, original = tmp_path / "run", checkpoints.save_standing
+
+    def stop(checkpoint, standing):
+        original(checkpoint, standing)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("genrec.training.phase.save_standing", stop)
+    for _ in range(2):  # the first checkpoint is whole once the second is begun
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, run, settings=SETTINGS, resume=True)
+    monkeypatch.setattr("genrec.training.phase.save_standing", original)
+    usage, before = shutil.disk_usage(tmp_path), steps(run)
+    monkeypatch.setattr("genrec.training.checkpoints.shutil.disk_usage", lambda folder: usage._replace(free=1000))
+    with pytest.raises(GenRecError, match=r"need .* GB more"):
+        train(dataset, run, settings=SETTINGS, resume=True)
+    assert steps(run) == before
+    monkeypatch.setattr("genrec.training.checkpoints.shutil.disk_usage", lambda folder: usage)
+    train(dataset, run, settings=SETTINGS, resume=True)
+    assert_equal_weights(whole_here, run)
 
 
 def test_a_run_that_was_moved_finds_its_best_epoch(dataset, tmp_path, monkeypatch):
