@@ -129,7 +129,8 @@ def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator
         device: Where it learns.
     """
     alone = ranks.world_size() == config.gradient_accumulation == 1
-    if not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
+    rounded = config.precision == "bf16"  # each lane would round all weights anew
+    if rounded or not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
         yield None
         return
     lanes = Lanes(torch.get_num_threads())

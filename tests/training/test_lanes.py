@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrec.model.learning import dropout, seeded
-from genrec.training.lanes import MOST_POSITIONS, Lanes, pieces
+from genrec.settings import make_config
+from genrec.training.lanes import MOST_POSITIONS, Lanes, lanes_for, pieces
 from tests.helpers import make_model, text_like_scheme
 
 SCHEME = text_like_scheme()
@@ -170,3 +171,12 @@ def test_a_seed_decides_the_dropout_of_its_thread_alone():
     torch.manual_seed(0)
     drawn(7)
     assert torch.equal(dropout(values, 0.5), first)
+
+
+@pytest.mark.parametrize(
+    ("precision", "wide", "wanted"), [("fp32", 96, True), ("bf16", 96, False), ("fp32", 64, False)]
+)
+def test_there_are_lanes_where_they_are_quicker(precision, wide, wanted):
+    config = make_config({"preset": "tiny", "precision": precision})
+    with lanes_for(config, wide, torch.device("cpu")) as found:
+        assert (found is not None) == wanted
