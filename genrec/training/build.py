@@ -106,21 +106,21 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
         built = _from_scratch(config, dataset, terms)
     else:
         built = _from_weights(config, dataset, terms, config.weights)
-    starts = np.searchsorted(terms.items, np.arange(dataset.item_count + 1))
+    starts = np.searchsorted(terms.items + 1, np.arange(dataset.item_count + 1))
     built.model.model.encoder.describe_items(*map(torch.from_numpy, (terms.terms, terms.weights, starts)))
     built.model.forget_items(torch.from_numpy(np.flatnonzero(~known)))
     return built
 
 
 def _item_terms(config: TrainConfig, dataset: Dataset, known: NDArray[np.bool_]) -> Terms:
-    """What describes the items (from 1) that training shows; nothing unless it is wanted and anything is said."""
+    """What describes the items that training shows; nothing unless it is wanted and anything is said."""
     said = find_descriptions(dataset.path) if config.item_descriptions else None
     if said is None:
         return NO_TERMS
     found = describing_terms(said, config.text_encoder, config.seed)
     kept = known[found.items + 1]
     used, terms = np.unique(found.terms[kept], return_inverse=True)
-    return Terms(found.items[kept] + 1, terms, found.weights[kept], len(used))
+    return Terms(found.items[kept], terms, found.weights[kept], len(used))
 
 
 def _from_scratch(config: TrainConfig, dataset: Dataset, terms: Terms) -> Built:

@@ -3,6 +3,7 @@
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,10 @@ class Rehearsal:
     def _step_bytes(self, examples: int) -> int:
         """Bytes that a step of the longest examples takes besides what is there already, as the weights are."""
         learning = (_WEIGHT_BYTES - 4) * self.parameters
-        once, each = self._saved()
+        once, each = self._saved
         return int(learning + _TEMPORARY * (once + examples * each))
 
+    @cached_property
     def _saved(self) -> tuple[float, float]:
         """Bytes that the forward pass keeps whatever the batch, and of each of the longest examples."""
         few, many = self.longest[:_PROBED], self.longest[: 2 * _PROBED]

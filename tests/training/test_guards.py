@@ -74,7 +74,7 @@ def test_activations_are_counted_per_example(session):
     batches, collator = session._batches("finetune")
     rehearsal = Rehearsal(session.built.model, collator, batches, "fp32")
     wider = session.built.model.config.d_model * 4 * session.built.builder.max_items
-    assert rehearsal._saved()[1] > wider  # at least the embedded inputs
+    assert rehearsal._saved[1] > wider  # at least the embedded inputs
 
 
 def test_the_largest_batch_fits_and_leaves_an_epoch_its_steps(session, monkeypatch):
