@@ -146,5 +146,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     if "GOMP_SPINCOUNT" not in os.environ:  # as `genrec` has it; too late once torch is loaded
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GOMP_SPINCOUNT": "3000"})
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"GOMP_SPINCOUNT": "30000"})
     main()

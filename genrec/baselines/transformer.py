@@ -19,6 +19,8 @@ class Block(nn.Module):
         super().__init__()
         width = settings.d_model
         self.heads, self.share = settings.heads, settings.dropout
+        told = settings.attention_dropout
+        self.attention_share = settings.dropout if told is None else told
         self.project, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.inner, self.outer = nn.Linear(width, settings.ffn_dim), nn.Linear(settings.ffn_dim, width)
         self.attention_norm, self.outer_norm = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -33,7 +35,7 @@ class Block(nn.Module):
         """
         parts = self.project(states).unflatten(-1, (3, self.heads, -1))
         query, key, value = parts.transpose(1, 3).unbind(2)  # each [batch, heads, n, d_model / heads]
-        share = self.share if self.training else 0.0
+        share = self.attention_share if self.training else 0.0
         found = functional.scaled_dot_product_attention(query, key, value, mask, share, is_causal=mask is None)
         found = self.output(found.transpose(1, 2).flatten(2))
         states = self.attention_norm(states + self._drop(found))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.models.bart.modeling_bart import BartEncoder
 
+from genrec.model.bags import Bags, learned_sums
 from genrec.model.configuration import GenRecConfig
 
 
@@ -33,6 +34,7 @@ class GenRecEncoder(BartEncoder):
 
     def __init__(self, config: GenRecConfig, embed_tokens: nn.Embedding) -> None:
         super().__init__(config, embed_tokens)
+        self._turned: Bags | None = None
         width, items = config.d_model, config.item_count + 1
         self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
         self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
@@ -122,21 +124,21 @@ class GenRecEncoder(BartEncoder):
 
         float [items + 1, d_model]; rows of items that training never shows are zero.
         """
-        rows, terms = self.item_embedding.weight, self.config.item_terms
-        if not terms:
+        rows = self.item_embedding.weight
+        if not self.config.item_terms:
             return rows
-        return rows + functional.embedding_bag(
-            self.term_numbers,
-            self.term_embedding.weight,
-            self.term_starts,
-            mode="sum",
-            per_sample_weights=self.term_weights,
-        )
+        bags, terms = Bags(self.term_numbers, self.term_weights, self.term_starts), self.term_embedding.weight
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return rows + bags.sums(terms)
+        if self._turned is None or self._turned.numbers.device != terms.device:
+            self._turned = bags.turned(len(terms))
+        return rows + learned_sums(terms, bags, self._turned)
 
     @torch.no_grad()
     def describe_items(self, numbers: Tensor, weights: Tensor, starts: Tensor) -> None:
         """Take up the terms of items, where the configuration has any; see `term_numbers` and so on."""
         if self.config.item_terms:
+            self._turned = None
             for mine, given in (
                 (self.term_numbers, numbers),
                 (self.term_weights, weights),
@@ -149,6 +151,7 @@ class GenRecEncoder(BartEncoder):
         """Make the terms' embeddings part of the items', once nothing is learned any more."""
         if self.config.item_terms:
             self.item_embedding.weight.copy_(self.item_table())
+            self._turned = None
             del self.term_embedding, self.term_numbers, self.term_weights, self.term_starts
             self.config.item_terms = self.config.item_term_entries = 0
 

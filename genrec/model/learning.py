@@ -38,18 +38,15 @@ class _ByteDropout(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
         words = torch.empty(-(-values.numel() // 8), dtype=torch.int64)
         words.random_(-(2**63), None, generator=getattr(_thread, "generator", None))
-        ctx.noise, ctx.dropped = words.view(torch.uint8)[: values.numel()].view(values.shape), dropped
-        return values * _ByteDropout.factors(ctx.noise, dropped, values.dtype)
+        noise = words.view(torch.uint8)[: values.numel()].view(values.shape)
+        # 0 for what is dropped; the others make up for it
+        ctx.factors = noise.to(values.dtype).ge_(dropped).mul_(_LEVELS / (_LEVELS - dropped))
+        return values * ctx.factors
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
-        return gradient * _ByteDropout.factors(ctx.noise, ctx.dropped, gradient.dtype), None
-
-    @staticmethod
-    def factors(noise: Tensor, dropped: int, dtype: torch.dtype) -> Tensor:
-        """0 for what is dropped; the others make up for it."""
-        return noise.to(dtype).ge_(dropped).mul_(_LEVELS / (_LEVELS - dropped))
+        return gradient * ctx.factors, None
 
 
 def dropout(values: Tensor, share: float) -> Tensor:
@@ -188,8 +185,21 @@ def _project(rows: Tensor, attention: BartAttention, names: tuple[str, ...]) -> 
 def _attend(
     attention: BartAttention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool = False
 ) -> Tensor:
-    found = functional.scaled_dot_product_attention(query, key, value, mask, attention.dropout, causal)
+    if mask is not None and mask.requires_grad and not attention.dropout and not torch.compiler.is_compiling():
+        found = _weighted(query, key, value, mask)
+    else:
+        found = functional.scaled_dot_product_attention(query, key, value, mask, attention.dropout, causal)
     return attention.out_proj(found.transpose(1, 2).flatten(2))
+
+
+def _weighted(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Attention with a mask that learns, which torch's quick kernels do not take.
+
+    Its own way for such masks looks for rows that see nothing, of which there are none here, and takes twice as
+    long.
+    """
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3) + mask
+    return scores.softmax(-1) @ value
 
 
 def _feed_forward(layer: BartEncoderLayer | BartDecoderLayer, rows: Tensor, share: float) -> Tensor:

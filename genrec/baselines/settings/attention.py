@@ -16,6 +16,8 @@ class TransformerConfig(BaselineConfig):
     """Attention heads; they divide `d_model`."""
     ffn_dim: int = Field(ge=1)
     """Inner width of the feed-forward networks."""
+    attention_dropout: float | None = Field(None, ge=0, lt=1)
+    """Share of attention's weights dropped in training; None: as `dropout`."""
 
     def faults(self) -> list[str]:
         """What does not fit together."""
