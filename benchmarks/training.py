@@ -34,7 +34,11 @@ _WAYS: dict[str, dict[str, dict[str, Any]]] = {
     WIDE: _MERGED,
     "small": {},
     "base": {},
-    BART_BASE: {**_MERGED, "bf16": {"precision": "bf16"}},
+    BART_BASE: {
+        **_MERGED,
+        "bf16": {"precision": "bf16"},
+        "merged, bf16": {"encoder_merge": "item", "precision": "bf16"},
+    },
 }
 """Of each shape, the ways that are measured beside its own settings."""
 _BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads": 12, "ffn_dim": 3072}

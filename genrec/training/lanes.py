@@ -129,8 +129,8 @@ def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator
         device: Where it learns.
     """
     alone = ranks.world_size() == config.gradient_accumulation == 1
-    rounded = config.precision == "bf16"  # each lane would round all weights anew
-    if rounded or not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
+    whole = config.precision == "bf16" or config.torch_compile  # each lane would round or trace all anew
+    if whole or not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
         yield None
         return
     lanes = Lanes(torch.get_num_threads())
@@ -141,8 +141,8 @@ def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator
 
 
 def joins(config: TrainConfig) -> bool:
-    """Whether the pass of `genrec.model.learning` is taken: the settings else look into Hugging Face's layers."""
-    return not (config.gradient_checkpointing or config.torch_compile)
+    """Whether the pass of `genrec.model.learning` is taken: checkpointing looks into Hugging Face's layers."""
+    return not config.gradient_checkpointing
 
 
 def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:
