@@ -124,8 +124,8 @@ def _interrupt(*_: object) -> None:
 
 def main() -> None:
     """Run the application on the process's arguments."""
-    # Torch's threads wait for each other hundreds of times a step. Spinning ten times as long halves the speed where
-    # other processes use the cores too, a tenth as long costs a tenth in any case, none at all a quarter.
+    # Torch's threads wait for each other hundreds of times a step. Spinning ten times as long halves the speed
+    # where other processes use the cores too, a tenth as long costs a tenth in any case, not at all a quarter.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
