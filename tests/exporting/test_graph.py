@@ -8,50 +8,14 @@ import onnx
 import pytest
 import torch
 
-from genrec.data.followers import count_followers
-from genrec.data.split import train_part
-from genrec.decoding.prior import FLOOR, TransitionPrior
-from genrec.decoding.recommender import RecommenderModule
 from genrec.exporting import graph
 from genrec.exporting.graph import export_graph
 from genrec.indexing.scheme import own_scheme
-from genrec.model.checkpoint import load_run
 from tests.data.helpers import sequences
-from tests.exporting.helpers import ENGINES, TwoWays, open_graph
-from tests.helpers import ITEMS, MAX_LENGTH, USERS, make_dataset, make_model, make_run, text_like_scheme
-from tests.oracle import Oracle, assert_exact
-
-TOLERANCE = {"torch": 1e-5, "onnxruntime": 5e-5}
-
-
-class Case(TwoWays):
-    """A model as module, graph and oracle."""
-
-    def __init__(self, model, scheme, folder, k, beams, prior=None):
-        folder.mkdir(parents=True)
-        module = RecommenderModule(model, scheme, beams, k, prior).eval()
-        self.files = export_graph(module, k, folder, 18)
-        super().__init__(module, folder / self.files[0])
-        self.oracle = Oracle(model, scheme, MAX_LENGTH)
-        self.k = k
-
-
-KINDS: dict[str, dict[str, object]] = {
-    "own": {},
-    "text": {},
-    "merged": {"merged_tokens": 3, "user_buckets": 7},
-    "ids": {"merged_tokens": 1, "ids_alone": True},
-    "newest": {"newest_first": True, "distances": 5},
-    "causal": {"causal_encoder": True, "merged_tokens": 3, "distances": 5},
-}
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def run(request, tmp_path_factory):
-    """Models of several kinds; "merged" sums an item's tokens and hashes users, "ids" shows no tokens."""
-    folder = tmp_path_factory.mktemp("graph")
-    scheme = None if request.param == "own" else text_like_scheme()
-    return load_run(make_run(folder / "run", make_dataset(folder / "data"), scheme, **KINDS[request.param]))
+from tests.exporting.graphs import TOLERANCE, Case
+from tests.exporting.helpers import ENGINES, open_graph
+from tests.helpers import ITEMS, USERS, make_model
+from tests.oracle import assert_exact
 
 
 @pytest.fixture(scope="module")
@@ -79,84 +43,6 @@ def test_equals_brute_force(wide, engine):
             items, scores = wide(engine, [history], [user], exclude_seen, [banned], [allowed])
             left = (set(allowed) or everything) - set(banned) - (set(history) if exclude_seen else set())
             assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
-
-
-WEIGHT, SHARE = 0.6, 0.3
-
-
-@pytest.fixture(scope="module")
-def followers(run):
-    return count_followers(train_part(run.sequences), ITEMS)
-
-
-@pytest.fixture(scope="module")
-def mixed(run, followers, tmp_path_factory):
-    """As many beams as items, and a prior."""
-    prior = TransitionPrior(followers, WEIGHT)
-    return Case(run.model, run.scheme, tmp_path_factory.mktemp("mixed") / "graph", ITEMS, ITEMS, prior)
-
-
-@pytest.fixture(scope="module")
-def headed(run, followers, tmp_path_factory):
-    """As many beams as items, an item head and a prior."""
-    run.model.config.mask_token, run.model.config.item_share = run.scheme.special.mask, SHARE
-    prior = TransitionPrior(followers, WEIGHT)
-    case = Case(run.model, run.scheme, tmp_path_factory.mktemp("headed") / "graph", ITEMS, ITEMS, prior)
-    run.model.config.item_share = 0.0
-    return case
-
-
-def mixture(oracle, followers, history, user, share=0.0):
-    """Log-probability of every item under what is ranked by, one item at a time."""
-    counts = Counter()
-    for back, item in enumerate([item for item in history if item][::-1][:5]):
-        for place in range(followers.starts[item], followers.starts[item + 1]):
-            counts[int(followers.items[place])] += followers.counts[place] * 0.5**back
-    total, weight = sum(counts.values()) or 1, WEIGHT if counts else 0.0
-    real = [item for item in history if item]
-    own = {item: np.exp(score) for item, score in oracle.scores(real, user).items()}
-    prior = {item: counts[item] / total for item in own}
-    if not share:
-        return {item: float(np.log((1 - weight) * own[item] + weight * prior[item])) for item in own}
-    head = oracle.item_probabilities(real, user)
-    product = {item: head[item] * (prior[item] + FLOOR) ** WEIGHT for item in own}
-    whole = sum(product.values())
-    return {item: float(np.log((1 - share) * own[item] + share * product[item] / whole)) for item in own}
-
-
-def check_mixture(case, engine, followers, share):
-    rng = np.random.default_rng(5)
-    assert len(followers.items)
-    for length, user in itertools.product((0, 1, 3, 9), (0, 3)):
-        history = [int(item) for item in rng.integers(1, ITEMS + 1, length)]
-        padded = [*history[:2], 0, *history[2:], 0]
-        exact = mixture(case.oracle, followers, padded, user, share)
-        assert sum(map(np.exp, exact.values())) == pytest.approx(1, abs=1e-5)
-        ban = sorted(int(item) for item in rng.choice(ITEMS, 5, replace=False) + 1)
-        for exclude_seen, banned in itertools.product((False, True), ([], ban)):
-            items, scores = case(engine, [padded], [user], exclude_seen, [banned])
-            left = set(exact) - set(banned) - (set(history) if exclude_seen else set())
-            assert_exact(items[0], scores[0], exact, left, TOLERANCE[engine])
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_prior_is_mixed_item_by_item(mixed, followers, engine):
-    check_mixture(mixed, engine, followers, share=0.0)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_prior_multiplies_an_item_head_which_is_mixed_item_by_item(headed, followers, engine):
-    check_mixture(headed, engine, followers, SHARE)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_few_beams_find_what_the_prior_is_sure_of(run, followers, tmp_path, engine):
-    """Also where the model, by itself, would never keep the prefix."""
-    case = Case(run.model, run.scheme, tmp_path / "graph", 3, 3, TransitionPrior(followers, 0.999))
-    for item in range(1, ITEMS + 1):
-        start, end = followers.starts[item], followers.starts[item + 1]
-        if start < end and (end - start < 2 or followers.counts[start] > followers.counts[start + 1]):
-            assert case(engine, [[item]], [0])[0][0, 0] == followers.items[start]
 
 
 @pytest.fixture(scope="module")
