@@ -27,7 +27,7 @@ def test_a_hidden_item_is_told_by_those_before_and_after():
 
 
 def test_a_prediction_is_that_of_the_newest_item_hidden():
-    model = random_model("bert4rec", newest_share=1.0)
+    model = random_model("bert4rec", newest_share=1.0, prefixes="last")
     model.known[:] = True
     model.known[0] = False
     batch = batch_of(model, [[1, 2, 3]])
