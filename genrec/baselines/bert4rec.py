@@ -9,7 +9,7 @@ Where we differ from the paper:
   code draws ten of each beforehand. Each item is hidden by chance, not a fixed number of them, and the loss is the
   mean over hidden items, not over sequences.
 * Every prefix is an example, unless `prefixes=last`, and `newest_share` of the examples hide their newest item
-  alone. The paper adds examples that hide the last item too, and does not say how many; its code has one of eleven.
+  alone. The paper adds such examples too, and does not say how many; its code has one of eleven.
 * Embeddings and outputs are normalised, as in BERT's code; attention weights are not dropped.
 * A training part longer than the model reads is learned in pieces.
 """
