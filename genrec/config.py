@@ -138,7 +138,7 @@ class TrainConfig(TrainerConfig):
 
     @property
     def learns_prefixes(self) -> bool:
-        """Whether finetuning learns all prefixes of a sequence in one pass; needs the pass of our own."""
+        """Whether finetuning learns all prefixes of a sequence in one pass; not checkpointed, not compiled."""
         one_pass = not (self.gradient_checkpointing or self.torch_compile)
         causal = self.encoder_attention == "causal" and self.encoder_merge != "none" and self.prefixes == "all"
         return one_pass and causal and self.indexing != "text"

@@ -40,13 +40,14 @@ class _ByteDropout(torch.autograd.Function):
         words.random_(-(2**63), None, generator=getattr(_thread, "generator", None))
         noise = words.view(torch.uint8)[: values.numel()].view(values.shape)
         # 0 for what is dropped; the others make up for it
-        ctx.factors = noise.to(values.dtype).ge_(dropped).mul_(_LEVELS / (_LEVELS - dropped))
-        return values * ctx.factors
+        factors = noise.to(values.dtype).ge_(dropped).mul_(_LEVELS / (_LEVELS - dropped))
+        ctx.save_for_backward(factors)
+        return values * factors
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = gradients
-        return gradient * ctx.factors, None
+        (gradient,), (factors,) = gradients, ctx.saved_tensors
+        return gradient * factors, None
 
 
 def dropout(values: Tensor, share: float) -> Tensor:

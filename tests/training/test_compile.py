@@ -4,6 +4,7 @@ import json
 from functools import partial
 
 import pytest
+from torch._dynamo.utils import counters
 from transformers import TrainingArguments
 
 from genrec.training import arguments
@@ -23,5 +24,7 @@ def test_a_compiled_model_learns_the_same(tmp_path, monkeypatch):
     train(dataset, tmp_path / "plain", settings=settings)
     traced = partial(TrainingArguments, torch_compile_backend="aot_eager")
     monkeypatch.setattr(arguments, "TrainingArguments", traced)
+    counters.clear()
     train(dataset, tmp_path / "compiled", settings={**settings, "torch_compile": True})
     assert losses(tmp_path / "compiled") == pytest.approx(losses(tmp_path / "plain"), rel=1e-3)
+    assert counters["stats"]["unique_graphs"] > 0

@@ -180,3 +180,12 @@ def test_there_are_lanes_where_they_are_quicker(precision, wide, wanted):
     config = make_config({"preset": "tiny", "precision": precision})
     with lanes_for(config, wide, torch.device("cpu")) as found:
         assert (found is not None) == wanted
+
+
+def test_what_dropout_keeps_for_the_gradient_is_seen_by_the_estimate_of_memory():
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor
+    ):
+        dropout(torch.ones(8, requires_grad=True), 0.5)
+    assert [tensor.numel() for tensor in kept] == [8]
