@@ -43,7 +43,7 @@ Track = Annotated[
     list[str] | None,
     typer.Option(
         help="Also report to tensorboard, trackio, wandb or mlflow; repeatable.",
-        show_default="tensorboard if there",
+        show_default="tensorboard",
     ),
 ]
 

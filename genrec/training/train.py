@@ -95,8 +95,7 @@ def run_phases(
         device: auto, cpu or cuda.
         resume: Continue an unfinished run; afresh where there is none.
         save_every: Seconds between checkpoints, besides those after each epoch.
-        track: Trackers to report to, of `genrec.training.tracking.TRACKERS`; by default TensorBoard's event files
-            where its package is installed.
+        track: Trackers to report to, of `genrec.training.tracking.TRACKERS`; by default TensorBoard's files.
         on_validation: Called with epoch and metrics after each validation; what it raises ends the training.
         force: Replace an existing output.
         reporter: Receives progress.
