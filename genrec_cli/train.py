@@ -42,7 +42,7 @@ SaveEvery = Annotated[
 Track = Annotated[
     list[str] | None,
     typer.Option(
-        help="Also report to tensorboard, trackio, wandb or mlflow; repeatable.",
+        help="Report to tensorboard, trackio, wandb or mlflow; repeatable.",
         show_default="tensorboard",
     ),
 ]

@@ -13,7 +13,7 @@ EVENTS = "events"
 
 
 def choose_trackers(names: Sequence[str] | None) -> list[str]:
-    """The trackers to report to: those asked for, or TensorBoard's files.
+    """The trackers to report to: those asked for, perhaps none; by default TensorBoard's files.
 
     Raises:
         GenRecError: A name is unknown, or its package is missing.
