@@ -11,8 +11,8 @@ from genrec.errors import GenRecError
 from genrec.training.history import BEST
 from genrec.training.trainable import Settings
 
-LOADER_WORKERS = 2
-"""Processes that prepare batches for a GPU; a CPU has nothing to gain from them."""
+LOADER_WORKERS = {"cuda": 2, "cpu": 0}
+"""Processes that prepare batches, by device; a CPU has nothing to gain from them."""
 
 
 def arguments(
@@ -53,7 +53,7 @@ def arguments(
         torch_compile=config.torch_compile,
         ddp_find_unused_parameters=False,
         ddp_broadcast_buffers=False,  # none changes
-        dataloader_num_workers=LOADER_WORKERS if on_gpu else 0,
+        dataloader_num_workers=LOADER_WORKERS[device.type],
         dataloader_pin_memory=on_gpu,
         seed=config.seed,
         eval_strategy=every_epoch,
