@@ -18,14 +18,14 @@ class HuggingFacePeer:
     """Beam search as everybody would write it: the library's own, with the allowed tokens of each prefix.
 
     Args:
-        model: In evaluation mode, on the CPU.
+        model: In evaluation mode; stays on the device where it is.
         scheme: Its tokens.
         beams: Beams of the search, and length of the lists.
     """
 
     def __init__(self, model: GenRecForConditionalGeneration, scheme: TokenScheme, beams: int) -> None:
         self.model, self.beams, self.depth = model, beams, scheme.depth
-        self.inputs = InputBuilder(scheme, model.config)
+        self.inputs = InputBuilder(scheme, model.config).to(model.device)
         self.pad = scheme.special.pad
         children: dict[tuple[int, ...], set[int]] = defaultdict(set)
         self.items: dict[tuple[int, ...], int] = {}
@@ -61,14 +61,15 @@ class HuggingFacePeer:
         self, history: list[list[int]], users: list[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Items and scores, both [batch, beams]."""
-        inputs = self.inputs(torch.from_numpy(self._with_mask(history)), torch.tensor(users))
+        rows = torch.from_numpy(self._with_mask(history))
+        inputs = self.inputs(rows.to(self.model.device), torch.tensor(users, device=self.model.device))
         found: Any = self.model.generate(
             **inputs._asdict(), generation_config=self.ending, prefix_allowed_tokens_fn=self._allowed
         )
-        rows = found.sequences[:, 1:].tolist()
-        items = [self.items.get(tuple(token for token in row if token != self.pad), 0) for row in rows]
+        paths = found.sequences[:, 1:].tolist()
+        items = [self.items.get(tuple(token for token in path if token != self.pad), 0) for path in paths]
         shape = (len(users), self.beams)
-        return np.array(items).reshape(shape), found.sequences_scores.numpy().reshape(shape)
+        return np.array(items).reshape(shape), found.sequences_scores.cpu().numpy().reshape(shape)
 
     def _with_mask(self, history: list[list[int]]) -> NDArray[np.int64]:
         return pad([[*items, self.inputs.mask_item] for items in history], len(history))

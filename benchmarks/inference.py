@@ -22,6 +22,7 @@ from catalogue_growth import GROWTH, measure_growth
 from huggingface_peer import HuggingFacePeer
 from inference_models import BART_BASE, WIDE, histories, make_run
 from inference_report import show
+from measuring import now
 
 from genrec.decoding.recommender import RecommenderModule
 from genrec.exporting.bundle import export
@@ -30,6 +31,9 @@ from genrec.runtime import Recommender
 from genrec.scoring import Ranked, pad
 
 BEAMS, BATCH = 20, 32
+
+_WAYS = {"cpu": {"fp32": "none", "int8": "int8"}, "cuda": {"fp32": "none", "fp16": "fp16"}}
+"""The bundles that are measured on a device, and how their weights are kept."""
 
 Call = Callable[[list[list[int]], list[int]], Ranked]
 Batches = list[tuple[list[list[int]], list[int]]]
@@ -61,9 +65,12 @@ def seconds_in_turn(calls: dict[str, Call], work: Batches, repeats: int) -> dict
 def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One model: genrec's bundle, its int8 bundle and the peer, at batch 32 and one by one."""
     run = load_run(_run(name, arguments))
-    ways = {"fp32": Recommender(_bundle(name, "none", arguments), verify=False)}
-    ways["int8"] = Recommender(_bundle(name, "int8", arguments), verify=False)
-    peer = HuggingFacePeer(run.model, run.scheme, BEAMS)
+    device = arguments.device
+    ways = {
+        way: Recommender(_bundle(name, quantize, arguments), device=device, verify=False)
+        for way, quantize in _WAYS[device].items()
+    }
+    peer = HuggingFacePeer(run.model.to(device), run.scheme, BEAMS)
     calls: dict[str, Call] = {way: _asked(recommender) for way, recommender in ways.items()} | {"peer": peer}
     result: dict[str, Any] = {"model": name, "depth": run.scheme.depth, "same_as_peer": _agreement(calls, run)}
     count = 10 if name == WIDE else 1
@@ -76,6 +83,7 @@ def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             )
             for way in ways
         }
+    run.model.to("cpu")
     result["flops"] = flops_per_user(run, batches(run, 40, 1))
     return result
 
@@ -114,14 +122,15 @@ def flops_per_user(run: Run, single: Batches) -> float:
     return total / len(single)
 
 
-def matrix_rate(size: int = 1024, repeats: int = 30) -> float:
-    """Floating-point operations a second of a large matrix product, all cores: the limit."""
-    left, right = torch.randn(size, size), torch.randn(size, size)
+def matrix_rate(device: str = "cpu", repeats: int = 30) -> float:
+    """Floating-point operations a second of a large matrix product: the limit of all cores, of a GPU in bf16."""
+    size, dtype = (8192, torch.bfloat16) if device == "cuda" else (1024, torch.float32)
+    left, right = (torch.randn(size, size, dtype=dtype, device=device) for _ in range(2))
     seconds = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = now(device)
         left @ right
-        seconds.append(time.perf_counter() - started)
+        seconds.append(now(device) - started)
     return 2 * size**3 / statistics.median(seconds)
 
 
@@ -132,6 +141,7 @@ def measure_commands(arguments: argparse.Namespace) -> dict[str, float]:
     user = next(iter(_first_user(arguments.data)))
     evaluate = [*genrec, "eval", str(_run(WIDE, arguments)), "--beams", str(BEAMS), "--json"]
     recommend = [*genrec, "recommend", str(bundle), user, "--json"]
+    evaluate, recommend = ([*command, "--device", arguments.device] for command in (evaluate, recommend))
     return {
         "eval": statistics.median(_wall(evaluate) for _ in range(min(3, arguments.repeats))),
         "recommend": statistics.median(_wall(recommend) for _ in range(2 * arguments.repeats + 1)),
@@ -169,15 +179,16 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=[WIDE, BART_BASE], default=[WIDE, BART_BASE])
     parser.add_argument("--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", choices=list(_WAYS), default="cpu")
     parser.add_argument("--folder", type=Path, required=True, help="for runs and bundles, emptied first")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     arguments = parser.parse_args()
     shutil.rmtree(arguments.folder, ignore_errors=True)
     arguments.folder.mkdir(parents=True)
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    figures["matrix_rate"] = matrix_rate()
+    figures["matrix_rate"] = matrix_rate(arguments.device)
     figures["models"] = [measure_model(name, arguments) for name in arguments.models]
-    figures["matrix_rate_after"] = matrix_rate()
+    figures["matrix_rate_after"] = matrix_rate(arguments.device)
     figures["growth"] = [measure_growth(int(items), arguments.repeats) for items in arguments.growth]
     if WIDE in arguments.models:
         figures["commands"] = measure_commands(arguments)

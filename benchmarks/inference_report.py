@@ -19,16 +19,16 @@ def show(figures: dict[str, Any]) -> None:
 
 
 def _models(models: list[dict[str, Any]], rate: float) -> Table:
-    table = Table(
-        "", "genrec", "genrec int8", "Hugging Face", "ratio", "ratio int8", title="20 beams, lists of 20"
-    )
+    small = next(way for way in ("int8", "fp16") if way in models[0]["batch"])
+    columns = ("", "genrec", f"genrec {small}", "Hugging Face", "ratio", f"ratio {small}")
+    table = Table(*columns, title="20 beams, lists of 20")
     for model in models:
         batch, one, name = model["batch"], model["one"], model["model"]
-        speeds = [f"{1 / batch[way]:,.1f}" for way in ("fp32", "int8", "peer")]
-        ratios = [f"{batch[key]:.1f}" for key in ("peer_per_fp32", "peer_per_int8")]
+        speeds = [f"{1 / batch[way]:,.1f}" for way in ("fp32", small, "peer")]
+        ratios = [f"{batch[key]:.1f}" for key in ("peer_per_fp32", f"peer_per_{small}")]
         table.add_row(f"{name}: users/s, batch 32", *speeds, *ratios)
-        times = [f"{one[way] * 1000:,.1f}" for way in ("fp32", "int8", "peer")]
-        ratios = [f"{one[key]:.1f}" for key in ("peer_per_fp32", "peer_per_int8")]
+        times = [f"{one[way] * 1000:,.1f}" for way in ("fp32", small, "peer")]
+        ratios = [f"{one[key]:.1f}" for key in ("peer_per_fp32", f"peer_per_{small}")]
         table.add_row(f"{name}: ms, one user", *times, *ratios)
         share = model["flops"] / batch["fp32"] / rate
         table.add_row(f"{name}: share of the limit ({model['flops'] / 1e6:,.0f} MFLOP/user)", f"{share:.0%}")

@@ -1,4 +1,4 @@
-"""A command's wall time, peak memory and peak disk."""
+"""Clocks, and a command's wall time, peak memory and peak disk."""
 
 import os
 import subprocess
@@ -27,6 +27,15 @@ class Run:
     """Exit code; minus the signal's number if one ended it."""
     printed: str
     errors: str
+
+
+def now(device: str) -> float:
+    """Seconds on a clock, once everything that was asked of the device is done."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def measure(command: Sequence[str | Path], output: Path) -> Run:

@@ -45,6 +45,7 @@ _BART_SHAPE = {"d_model": 768, "encoder_layers": 6, "decoder_layers": 6, "heads"
 _STEPS = {WIDE: 40, "small": 20, "base": 6, BART_BASE: 8}
 _PEER_STEPS = {WIDE: 100, BART_BASE: 8}
 """Of 16 examples; ours has just had the same ones, of bart-base all of them."""
+_LONGER_ON_GPU = 8
 
 
 def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
@@ -55,21 +56,24 @@ def settings(name: str, folder: Path, **changed: Any) -> TrainConfig:
     return make_config({**(WIDE_SETTINGS if name == WIDE else {"preset": name}), **changed})
 
 
-def measure_shape(name: str, data: Dataset, folder: Path, repeats: int) -> dict[str, Any]:
+def measure_shape(name: str, data: Dataset, folder: Path, repeats: int, device: str = "cpu") -> dict[str, Any]:
     """One shape: genrec in one or more ways, and the peer where there is one."""
     wanted = {"genrec": {}, **_WAYS[name]}
-    ways = {way: OurWay(data, settings(name, folder, **changed), folder) for way, changed in wanted.items()}
+    ways = {
+        way: OurWay(data, settings(name, folder, **changed), folder, device) for way, changed in wanted.items()
+    }
     peer = None
     if name in _PEER_STEPS:
         shape = {key: getattr(ways["genrec"].config, key) for key in _BART_SHAPE}
-        peer = PublishedWay(train_part(data.sequences), data.item_count, shape)
+        peer = PublishedWay(train_part(data.sequences), data.item_count, shape, device)
     rounds: list[dict[str, Any]] = []
+    longer = _LONGER_ON_GPU if device == "cuda" else 1
     for _ in range(repeats + 1):
-        found: dict[str, Any] = {"rate": matrix_rate()}
+        found: dict[str, Any] = {"rate": matrix_rate(device)}
         for way, ours in ways.items():
-            found[way] = ours.measure(_STEPS[name])
+            found[way] = ours.measure(longer * _STEPS[name])
         if peer:
-            found["peer"] = peer.examples_per_second(ways["genrec"].places, _PEER_STEPS[name])
+            found["peer"] = peer.examples_per_second(ways["genrec"].places, longer * _PEER_STEPS[name])
         rounds.append(found)
         print(name, found, file=sys.stderr, flush=True)
     return summary(name, list(ways), rounds[1:])  # in the first one memory is taken for the first time
@@ -115,13 +119,18 @@ def show(figures: dict[str, Any]) -> None:
     rates = ", ".join(f"{shape['matrix_rate'] / 1e9:,.0f}" for shape in figures["shapes"])
     console.print(f"{figures['threads']} threads; a large matrix product ran at {rates} GFLOP/s")
     console.print(table)
-    table = Table("users", "sparse: ms a step", "against the first", "dense: ms a step")
-    for row in figures["users"]:
-        dense = f"{row['dense'] * 1000:.1f}" if row["dense"] else "-"
-        table.add_row(f"{row['users']:,}", f"{row['sparse'] * 1000:.1f}", f"{row['growth']:.2f}", dense)
-    console.print(table)
+    if figures["users"]:
+        console.print(_growth(figures["users"]))
     if "memory" in figures:
         console.print(f"genrec train --preset small: {figures['memory'] / 1e9:.2f} GB resident at its peak")
+
+
+def _growth(rows: list[dict[str, Any]]) -> Table:
+    table = Table("users", "sparse: ms a step", "against the first", "dense: ms a step")
+    for row in rows:
+        dense = f"{row['dense'] * 1000:.1f}" if row["dense"] else "-"
+        table.add_row(f"{row['users']:,}", f"{row['sparse'] * 1000:.1f}", f"{row['growth']:.2f}", dense)
+    return table
 
 
 def main() -> None:
@@ -131,6 +140,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", choices=list(_STEPS), default=list(_STEPS))
     parser.add_argument("--users", type=float, nargs="*", default=GROWTH, help="numbers of users")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of shapes and peer")
     parser.add_argument("--folder", type=Path, required=True, help="for runs, emptied first")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     given = parser.parse_args()
@@ -138,11 +148,14 @@ def main() -> None:
     given.folder.mkdir(parents=True)
     data = load_dataset(given.data)
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
-    if WIDE in given.shapes:  # before this process grows: a child's peak begins with its parent's size
+    # Before this process grows: a child's peak begins with its parent's size.
+    if WIDE in given.shapes and given.device == "cpu":
         figures["memory"] = measure_memory(given.data, given.folder)
     # Before the shapes: ten million users need 16 GB, which other models' leavings would not leave.
     figures["users"] = measure_users([int(users) for users in given.users], given.repeats)
-    figures["shapes"] = [measure_shape(name, data, given.folder, given.repeats) for name in given.shapes]
+    figures["shapes"] = [
+        measure_shape(name, data, given.folder, given.repeats, given.device) for name in given.shapes
+    ]
     show(figures)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

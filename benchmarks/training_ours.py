@@ -1,12 +1,13 @@
 """genrec's own training loop for training.py: the trainer that `genrec train` runs, with a stopwatch inside."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from measuring import now
 
 from genrec.config import TrainConfig
 from genrec.data.dataset import Dataset
@@ -22,10 +23,16 @@ from genrec.training.phase import PhaseTrainer
 
 
 class Timed(PhaseTrainer):
-    """Notes when steps end, and how long data and model take."""
+    """Notes when steps end, and how long data and model take.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    Args:
+        settled: Steps at whose end a GPU is waited for. It works behind the program's back, so "model" is only
+            the time of asking for its work there.
+    """
+
+    def __init__(self, *arguments: Any, settled: Collection[int] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.settled = settled
         self.ends: list[float] = []
         self.data: list[float] = []
         self.model_seconds = 0.0
@@ -34,7 +41,8 @@ class Timed(PhaseTrainer):
     def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
         """Data, that is what the step waits for."""
         if self.ends or self.data:
-            self.ends.append(time.perf_counter())
+            settled = len(self.ends) in self.settled
+            self.ends.append(now(self.args.device.type if settled else "cpu"))
             self.model_by_step.append(self.model_seconds)
         self.model_seconds = 0.0
         started = time.perf_counter()
@@ -107,7 +115,8 @@ class SampledBatches(LengthGroupedBatches):
 class OurWay:
     """Finetuning steps on next items, continued where the last call stopped."""
 
-    def __init__(self, data: Dataset, config: TrainConfig, folder: Path) -> None:
+    def __init__(self, data: Dataset, config: TrainConfig, folder: Path, device: str = "cpu") -> None:
+        self.device = torch.device(device)
         built = build(config, data)
         self.config, self.built, self.folder = built.config, built, folder
         builder = InputBuilder(built.scheme, built.model.config)
@@ -127,11 +136,13 @@ class OurWay:
         self.calls += 1
         size = self.config.step_examples
         batches = SampledBatches(self.examples.lengths(), size, self.calls, warm, steps)
-        args = arguments(self.config, self.folder, 1, 1e-4, torch.device("cpu"), validated=False)
-        width, cpu = self.built.model.config.d_model, torch.device("cpu")
-        with SILENT.task("measure") as task, lanes_for(self.config, width, cpu) as lanes:
+        args = arguments(self.config, self.folder, 1, 1e-4, self.device, validated=False)
+        width = self.built.model.config.d_model
+        with SILENT.task("measure") as task, lanes_for(self.config, width, self.device) as lanes:
             trainer = Timed(
-                self.built.model, self.config, args, batches, self.collator, None, task, None, lanes=lanes
+                *(self.built.model, self.config, args, batches, self.collator, None, task, None),
+                lanes=lanes,
+                settled=(warm - 1, warm + steps - 1),
             )
             trainer.train()
         self.built.model = trainer.model

@@ -4,11 +4,11 @@ One example after the other is written as text and split by a BPE tokenizer, 16 
 is padded to its longest, Hugging Face's BART learns from it, plain AdamW steps.
 """
 
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import now
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
@@ -82,14 +82,17 @@ class PublishedWay:
         train: Training part of all sequences.
         items: Number of items.
         shape: Width, layers, heads and inner width, by the names of genrec's settings.
+        device: Where it learns.
         seed: Of weights and batches.
     """
 
-    def __init__(self, train: Sequences, items: int, shape: dict[str, int], seed: int = 0) -> None:
-        self.train, self.tokenizer = train, make_tokenizer()
+    def __init__(
+        self, train: Sequences, items: int, shape: dict[str, int], device: str = "cpu", seed: int = 0
+    ) -> None:
+        self.train, self.tokenizer, self.device = train, make_tokenizer(), device
         self.owners = np.repeat(np.arange(len(train.lengths)), train.lengths)
         self.random = np.random.default_rng(seed)
-        self.model = make_model(len(train.lengths), items, shape, seed).train()
+        self.model = make_model(len(train.lengths), items, shape, seed).to(device).train()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4)
 
     def examples_per_second(self, places: Ints, steps: int) -> float:
@@ -100,10 +103,10 @@ class PublishedWay:
             steps: Most batches; fewer where there are not as many examples.
         """
         drawn = self.random.permutation(places)[: steps * BATCH]
-        started = time.perf_counter()
+        started = now(self.device)
         for first in range(0, len(drawn), BATCH):
             self.step(drawn[first : first + BATCH])
-        return len(drawn) / (time.perf_counter() - started)
+        return len(drawn) / (now(self.device) - started)
 
     def step(self, places: Ints) -> None:
         """One batch."""
@@ -138,4 +141,4 @@ class PublishedWay:
     def _padded(self, rows: list[list[int]], name: str) -> torch.Tensor:
         filler = {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}.get(name, 0)
         longest = max(map(len, rows))
-        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
+        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows], device=self.device)
