@@ -60,13 +60,16 @@ def cpu_batch_users(width: int) -> int:
     return max(16, min(BATCH_USERS, 16_384 // width))
 
 
+GPU_BATCH_USERS = 512
+"""Most users of a batch on a GPU, where asking for the steps of a search takes longer than computing them."""
+
 _BATCH_SCORES = 2**24
 """Most scores of a batch, users times items, where every item is scored."""
 
 
-def item_batch_users(item_count: int) -> int:
+def item_batch_users(item_count: int, most: int = BATCH_USERS) -> int:
     """Most users of a batch where every item is scored: their scores must fit into memory."""
-    return max(1, min(BATCH_USERS, _BATCH_SCORES // (item_count + 1)))
+    return max(1, min(most, _BATCH_SCORES // (item_count + 1)))
 
 
 def nothing(k: int) -> Ranked:
