@@ -63,7 +63,7 @@ def seconds_in_turn(calls: dict[str, Call], work: Batches, repeats: int) -> dict
 
 
 def measure_model(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One model: genrec's bundle, its int8 bundle and the peer, at batch 32 and one by one."""
+    """One model: genrec's bundle, its quantised bundle and the peer, at batch 32 and one by one."""
     run = load_run(_run(name, arguments))
     device = arguments.device
     ways = {
@@ -177,9 +177,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure recommending.")
     parser.add_argument("data", type=Path, help="a dataset, Beauty for the published figures")
     parser.add_argument("--models", nargs="+", choices=[WIDE, BART_BASE], default=[WIDE, BART_BASE])
-    parser.add_argument("--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes")
+    parser.add_argument(
+        "--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes, on the CPU"
+    )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--device", choices=list(_WAYS), default="cpu")
+    parser.add_argument("--device", choices=list(_WAYS), default="cpu", help="of bundles and peer")
     parser.add_argument("--folder", type=Path, required=True, help="for runs and bundles, emptied first")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     arguments = parser.parse_args()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from measuring import now
 
 from genrec.config import TrainConfig
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
+from genrec.device import choose_device
 from genrec.model.inputs import InputBuilder
 from genrec.progress import SILENT
 from genrec.training.arguments import arguments
@@ -116,7 +116,7 @@ class OurWay:
     """Finetuning steps on next items, continued where the last call stopped."""
 
     def __init__(self, data: Dataset, config: TrainConfig, folder: Path, device: str = "cpu") -> None:
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         built = build(config, data)
         self.config, self.built, self.folder = built.config, built, folder
         builder = InputBuilder(built.scheme, built.model.config)
@@ -140,7 +140,14 @@ class OurWay:
         width = self.built.model.config.d_model
         with SILENT.task("measure") as task, lanes_for(self.config, width, self.device) as lanes:
             trainer = Timed(
-                *(self.built.model, self.config, args, batches, self.collator, None, task, None),
+                model=self.built.model,
+                config=self.config,
+                args=args,
+                batches=batches,
+                collator=self.collator,
+                validate=None,
+                task=task,
+                save_every=None,
                 lanes=lanes,
                 settled=(warm - 1, warm + steps - 1),
             )

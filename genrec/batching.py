@@ -26,7 +26,7 @@ def by_length(
 ) -> Iterator[tuple[NDArray[np.int64], Result]]:
     """Run batches of rows of similar length, longest first: the memory that the first one takes serves them all.
 
-    Running out of memory halves the batches from there on. Nobody is skipped.
+    Running out of memory halves the numbers of a batch from there on. Nobody is skipped.
 
     Args:
         run: Gets the places of a batch's rows, int64 [n].

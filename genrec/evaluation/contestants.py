@@ -16,7 +16,6 @@ from genrec.files import read_json
 from genrec.folders import BUNDLE, RUN, Alone, mixed_share, require_kind
 from genrec.ids import MANIFEST_FILE, RUN_FILE
 from genrec.placement import Placement
-from genrec.scoring import BATCH_USERS
 
 POPULARITY, TRANSITIONS = "popularity", "transitions"
 REFERENCES = (POPULARITY, TRANSITIONS)
@@ -120,5 +119,5 @@ def _bundle_ranker(path: Path, k: int, placement: Placement) -> Ranker:
 
     recommender = Recommender(path, *placement)
     if recommender.provider == TENSORRT:  # elsewhere the first batch, which is the largest, warms up for the rest
-        recommender.warm_up((1, BATCH_USERS))
+        recommender.warm_up((1, recommender.batch_users))
     return ScorerRanker(recommender, k)

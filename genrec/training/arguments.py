@@ -10,9 +10,7 @@ from genrec import ranks
 from genrec.errors import GenRecError
 from genrec.training.history import BEST
 from genrec.training.trainable import Settings
-
-LOADER_WORKERS = {"cuda": 2, "cpu": 0}
-"""Processes that prepare batches, by device; a CPU has nothing to gain from them."""
+from genrec.training.workers import WORKERS
 
 
 def arguments(
@@ -53,7 +51,7 @@ def arguments(
         torch_compile=config.torch_compile,
         ddp_find_unused_parameters=False,
         ddp_broadcast_buffers=False,  # none changes
-        dataloader_num_workers=LOADER_WORKERS[device.type],
+        dataloader_num_workers=WORKERS[device.type],
         dataloader_pin_memory=on_gpu,
         seed=config.seed,
         eval_strategy=every_epoch,

@@ -1,11 +1,8 @@
 """One phase of training, pretraining or finetuning: Hugging Face's Trainer over a maker of examples."""
 
 import math
-import multiprocessing
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,47 +32,17 @@ from genrec.training.history import epoch_number, epochs_since_best, was_validat
 from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows, leave_to_us, share_rows
 from genrec.training.trainable import BatchMaker, Settings
-
-_QUICK_START = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-"""How processes that prepare batches are begun: others import torch anew, in each epoch."""
+from genrec.training.workers import CONTEXT, Workers
 
 Validate = Callable[[], dict[str, float]]
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes begun meanwhile never hear SIGINT and SIGTERM: those to a whole group are for the main process."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class EpochLoader(DataLoader):
     """A loader whose batches are another in each epoch; Trainer says which."""
 
-    running: Any = None
-    """What iterates over the epoch."""
-
-    def __iter__(self) -> Any:
-        """The batches of an epoch."""
-        with _deaf_children():
-            self.running = super().__iter__()
-        return self.running
-
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives."""
         self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
-
-    def close(self) -> None:
-        """End the processes that prepare batches; at the program's end that would take seconds, or for ever."""
-        if self.num_workers and self.running is not None:
-            self.running._shutdown_workers()
-        self.running = None
 
 
 class PhaseTrainer(Trainer):
@@ -109,7 +76,8 @@ class PhaseTrainer(Trainer):
     ) -> None:
         self.progress, self.saving = Progress(task, config.step_examples), Saving(save_every)
         self.limit = TimeLimit(seconds)
-        callbacks = [self.progress, self.saving, self.limit, GivingBack()]
+        self.workers = Workers()
+        callbacks = [self.progress, self.saving, self.limit, self.workers, GivingBack()]
         callbacks += [StopEarly(config.patience)] if validate else []
         places = Places(len(batches.lengths))
         super().__init__(
@@ -136,7 +104,6 @@ class PhaseTrainer(Trainer):
         self.sparse = _sparse_weights(model) if config.sparse_ids else {}
         leave_to_us(model, self.sparse)
         self.lanes = lanes
-        self.loader: EpochLoader | None = None
         self.on_epoch: Callable[[], None] = lambda: None
         self.on_validation: Callable[[int, dict[str, float]], None] | None = None
         self.remove_callback(PrinterCallback)
@@ -164,8 +131,12 @@ class PhaseTrainer(Trainer):
         try:
             return super().train(*args, **options)
         finally:
-            if self.loader:
-                self.loader.close()
+            self.workers.end()
+
+    def get_batch_samples(self, epoch_iterator: Any, *args: Any, **options: Any) -> Any:
+        """The parts of a step; who makes them must be ended."""
+        self.workers.batches = epoch_iterator
+        return super().get_batch_samples(epoch_iterator, *args, **options)
 
     def _was_over(self, checkpoint: Path) -> bool:
         """Whether training ended early at a checkpoint; the best model is loaded then, as it would have been."""
@@ -183,16 +154,15 @@ class PhaseTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         """This process's batches; they are not divided any further."""
         workers = self.args.dataloader_num_workers
-        self.loader = EpochLoader(
+        return EpochLoader(
             self.train_dataset,
             batch_sampler=self.batches,
             collate_fn=self.data_collator,
             num_workers=workers,
             prefetch_factor=4 if workers else None,
-            multiprocessing_context=_QUICK_START if workers else None,
+            multiprocessing_context=CONTEXT if workers else None,
             pin_memory=self.args.dataloader_pin_memory,
         )
-        return self.loader
 
     def create_optimizer(self) -> torch.optim.Optimizer | None:
         """Trainer's AdamW, with lazy Adam for ID tables that have sparse gradients."""
