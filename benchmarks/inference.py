@@ -177,9 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure recommending.")
     parser.add_argument("data", type=Path, help="a dataset, Beauty for the published figures")
     parser.add_argument("--models", nargs="+", choices=[WIDE, BART_BASE], default=[WIDE, BART_BASE])
-    parser.add_argument(
-        "--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes, on the CPU"
-    )
+    parser.add_argument("--growth", type=float, nargs="*", default=GROWTH, help="catalogue sizes, on the CPU")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", choices=list(_WAYS), default="cpu", help="of bundles and peer")
     parser.add_argument("--folder", type=Path, required=True, help="for runs and bundles, emptied first")
