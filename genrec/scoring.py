@@ -52,16 +52,18 @@ BATCH_USERS = 128
 """Most users of a batch: of 8 to 256, within 2 % of the fastest at 8 and at 24 items on two cores."""
 
 
-def cpu_batch_users(width: int) -> int:
-    """Most users of a batch on the CPU, where what wide models compute for many falls out of the caches.
+_GPU_BATCH_USERS = 512
 
-    With bart-base's width of 768, batches of 16 took half the time of batches of 128, and a quarter of the memory.
+
+def batch_users(on_cpu: bool, width: int = 1) -> int:
+    """Most users of a batch by device and, where a model decodes, its width.
+
+    On a GPU asking for the steps of a search takes longer than computing them. On the CPU what wide models compute
+    for many falls out of the caches: with bart-base's width of 768, batches of 16 took half the time of batches of
+    128, and a quarter of the memory.
     """
-    return max(16, min(BATCH_USERS, 16_384 // width))
+    return max(16, min(BATCH_USERS, 16_384 // width)) if on_cpu else _GPU_BATCH_USERS
 
-
-GPU_BATCH_USERS = 512
-"""Most users of a batch on a GPU, where asking for the steps of a search takes longer than computing them."""
 
 _BATCH_SCORES = 2**24
 """Most scores of a batch, users times items, where every item is scored."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from genrec.baselines.base import ItemModel
 from genrec.decoding.scorer import ModuleScorer
-from genrec.scoring import BATCH_USERS, GPU_BATCH_USERS, item_batch_users
+from genrec.scoring import batch_users, item_batch_users
 
 K = 20
 """Length of the lists, unless another is asked for."""
@@ -130,7 +130,7 @@ class ItemScorer(ModuleScorer):
     """
 
     def __init__(self, model: ItemModel[Any]) -> None:
-        most = BATCH_USERS if model.device.type == "cpu" else GPU_BATCH_USERS
+        most = batch_users(model.device.type == "cpu")
         super().__init__(model.device, item_batch_users(model.item_count, most), K)
         self.model = model
 

@@ -13,7 +13,7 @@ from genrec.decoding.prior import TransitionPrior
 from genrec.decoding.recommender import RecommenderModule
 from genrec.indexing.tokens import TokenScheme
 from genrec.model.modeling import GenRecForConditionalGeneration
-from genrec.scoring import GPU_BATCH_USERS, Ranked, Rows, cpu_batch_users, item_batch_users, nothing, pad
+from genrec.scoring import Ranked, Rows, batch_users, item_batch_users, nothing, pad
 
 BEAMS = 20
 """Beams of the search, unless longer lists are asked for (paper, section 7.1)."""
@@ -87,8 +87,7 @@ class TorchScorer(ModuleScorer):
         prior: TransitionPrior | None = None,
         item_share: float | None = None,
     ) -> None:
-        on_cpu = model.device.type == "cpu"
-        together = cpu_batch_users(model.config.d_model) if on_cpu else GPU_BATCH_USERS
+        together = batch_users(model.device.type == "cpu", model.config.d_model)
         if model.config.item_share if item_share is None else item_share:  # every item is scored
             together = item_batch_users(scheme.item_count, together)
         super().__init__(model.device, together, beams)

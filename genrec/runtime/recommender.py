@@ -18,7 +18,7 @@ from genrec.runtime.lanes import NARROW, Lanes
 from genrec.runtime.providers import CPU, TENSORRT
 from genrec.runtime.sessions import open_session
 from genrec.runtime.threads import usable_cores
-from genrec.scoring import GPU_BATCH_USERS, Ranked, Rows, cpu_batch_users, item_batch_users, nothing, pad
+from genrec.scoring import Ranked, Rows, batch_users, item_batch_users, nothing, pad
 
 
 class Recommender:
@@ -67,8 +67,7 @@ class Recommender:
         check_graph(self.session, self.manifest, graph)
         self._lanes = Lanes(self.session, (threads or usable_cores()) if narrow else 1)
         self.k: int = self.manifest["k"]
-        on_cpu = self.provider == CPU
-        self.batch_users = cpu_batch_users(self.manifest["d_model"]) if on_cpu else GPU_BATCH_USERS
+        self.batch_users = batch_users(self.provider == CPU, self.manifest["d_model"])
         if self.manifest["beams"] is None or self.manifest.get("item_share"):  # every item is scored
             self.batch_users = item_batch_users(self.manifest["item_count"], self.batch_users)
 

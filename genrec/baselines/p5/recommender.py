@@ -17,7 +17,7 @@ from genrec.decoding.t5 import T5EncoderPass, t5_generator
 from genrec.indexing.tokens import TokenScheme, load_scheme
 from genrec.indexing.trie import build_trie
 from genrec.model.checkpoint import load_strictly, open_finished
-from genrec.scoring import GPU_BATCH_USERS, cpu_batch_users
+from genrec.scoring import batch_users
 
 
 class P5Recommender(SearchRecommender):
@@ -57,8 +57,7 @@ class P5Scorer(ModuleScorer):
     """
 
     def __init__(self, model: P5Model, scheme: TokenScheme, beams: int = BEAMS) -> None:
-        on_cpu = model.device.type == "cpu"
-        super().__init__(model.device, cpu_batch_users(model.config.d_model) if on_cpu else GPU_BATCH_USERS, beams)
+        super().__init__(model.device, batch_users(model.device.type == "cpu", model.config.d_model), beams)
         self.model, self.scheme = model, scheme
 
     def make_module(self, k: int) -> P5Recommender:
