@@ -106,8 +106,7 @@ def check_config(kind: type[Config], values: dict[str, Any]) -> Config:
     try:
         return kind(**values)
     except ValidationError as error:
-        faults = "; ".join(_explain(fault) for fault in error.errors())
-        raise GenRecError(f"the settings are wrong: {faults}") from error
+        raise GenRecError(f"the settings are wrong: {_explain(error)}") from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -160,7 +159,13 @@ def _unknown_keys(values: Iterable[str], model: str, kind: type[TrainerConfig]) 
     return faults
 
 
-def _explain(fault: Any) -> str:
-    name = ".".join(map(str, fault["loc"]))
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"{name} = {fault['input']!r}: {message}" if name else message
+def _explain(error: ValidationError) -> str:
+    """What is wrong with each setting; where it may be of several kinds, what each of them would want."""
+    wanted: dict[str, list[str]] = {}
+    for fault in error.errors():
+        setting = f"{fault['loc'][0]} = {fault['input']!r}: " if fault["loc"] else ""
+        wanted.setdefault(setting, []).append(fault["msg"].removeprefix("Value error, "))
+    return "; ".join(
+        setting + " or ".join([first, *(other.removeprefix("Input should be ") for other in others)])
+        for setting, (first, *others) in wanted.items()
+    )

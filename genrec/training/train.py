@@ -122,9 +122,11 @@ def run_phases(
     import torch
 
     from genrec.device import choose_device
+    from genrec.training.arguments import choose_precision
     from genrec.training.session import Session
 
     target = choose_device(device)
+    choose_precision(run_config.precision, target)  # before anything is written
     # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise: `Lanes`
     # tells it in mid-training, so it is told from the start, that resumed runs may repeat what unbroken ones did.
     torch.set_num_threads(torch.get_num_threads())

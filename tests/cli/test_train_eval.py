@@ -76,6 +76,8 @@ def test_wrong_settings_come_in_one_message(folders):
     assert "did you mean learning_rate?" in done.stderr
     assert "seed is given two values" in done.stderr
     fails("train", data, "-o", root / "new", "--set", "dropout=3", message="dropout = 3")
+    fails("train", data, "-o", root / "new", "--set", "batch_size=0", message="batch_size = 0: Input should be")
+    fails("train", data, "-o", root / "new", "--set", "precision=fp16", "--device", "cpu", message="needs a GPU")
     fails("train", data, "-o", root / "new", "--preset", "huge", message="bart-base, base, small, tiny")
     fails("train", data, "-o", root / "new", "--config", root / "no.toml", message="does not exist")
     fails("train", data, "-o", root / "new", "--save-every", "soon", message="30s, 5m or 1h", code=2)
