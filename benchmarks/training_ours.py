@@ -18,6 +18,7 @@ from genrec.training.arguments import arguments
 from genrec.training.batches import Collator, LengthGroupedBatches
 from genrec.training.build import build
 from genrec.training.examples import FinetuneExamples, Ints
+from genrec.training.heap import keep_pages
 from genrec.training.lanes import lanes_for
 from genrec.training.phase import PhaseTrainer
 
@@ -137,6 +138,7 @@ class OurWay:
         size = self.config.step_examples
         batches = SampledBatches(self.examples.lengths(), size, self.calls, warm, steps)
         args = arguments(self.config, self.folder, 1, 1e-4, self.device, validated=False)
+        keep_pages()
         width = self.built.model.config.d_model
         with SILENT.task("measure") as task, lanes_for(self.config, width, self.device) as lanes:
             trainer = Timed(

@@ -37,6 +37,7 @@ class GenRecEncoder(BartEncoder):
         self._turned: Bags | None = None
         width, items = config.d_model, config.item_count + 1
         self.user_embedding = nn.Embedding(config.user_rows, width, padding_idx=0, sparse=config.sparse_ids)
+        self.user_embedding.requires_grad_(config.user_rows > 1)  # the row of nobody stays zero
         self.item_embedding = nn.Embedding(items, width, padding_idx=0, sparse=config.sparse_items)
         if config.item_terms:
             self.term_embedding = nn.Embedding(config.item_terms, width)
@@ -111,7 +112,8 @@ class GenRecEncoder(BartEncoder):
 
         Arguments as in `forward`, and `table`, what `item_table` gave, if it is at hand.
         """
-        return self.embed(input_ids) + self.user_embedding(user_ids) + self.embed_items(item_ids, table)
+        embedded = self.embed(input_ids) + self.embed_items(item_ids, table)
+        return embedded + self.user_embedding(user_ids) if self.config.user_rows > 1 else embedded
 
     def embed_items(self, item_ids: Tensor, table: Tensor | None = None) -> Tensor:
         """Rows of `item_table`, [batch, length, d_model]; arguments as in `sum_up`."""
@@ -157,7 +159,7 @@ class GenRecEncoder(BartEncoder):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
-        if input_ids.dim() == 2:
-            return self.embed_tokens(input_ids)
+        if input_ids.dim() == 2 or input_ids.shape[2] == 1:
+            return self.embed_tokens(input_ids if input_ids.dim() == 2 else input_ids.squeeze(2))
         real = (input_ids != self.config.pad_token_id).unsqueeze(-1)
         return (self.embed_tokens(input_ids) * real).sum(2)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.models.bart.modeling_bart import BartAttention, BartDecoder, BartDecoderLayer, BartEncoderLayer
 
+from genrec.model.attention import attend
+
 _LEVELS = 256
 """A byte of randomness decides about an activation, so shares are dropped in steps of 1/256."""
 
@@ -184,24 +186,10 @@ def _project(rows: Tensor, attention: BartAttention, names: tuple[str, ...]) -> 
 
 
 def _attend(
-    attention: BartAttention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool = False
+    layer: BartAttention, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool = False
 ) -> Tensor:
-    by_hand = query.device.type == "cpu" and not attention.dropout and not torch.compiler.is_compiling()
-    if by_hand and mask is not None and mask.requires_grad:
-        found = _weighted(query, key, value, mask)
-    else:
-        found = functional.scaled_dot_product_attention(query, key, value, mask, attention.dropout, causal)
-    return attention.out_proj(found.transpose(1, 2).flatten(2))
-
-
-def _weighted(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """Attention with a mask that learns, which torch's quick kernels for the CPU do not take.
-
-    What torch does in their place looks for rows that see nothing, of which there are none here, and takes twice
-    as long.
-    """
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3) + mask
-    return scores.softmax(-1) @ value
+    found = attend(query, key, value, mask, layer.dropout, causal)
+    return layer.out_proj(found.transpose(1, 2).flatten(2))
 
 
 def _feed_forward(layer: BartEncoderLayer | BartDecoderLayer, rows: Tensor, share: float) -> Tensor:

@@ -54,6 +54,7 @@ class _ByRows(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        (to_states,) = ctx.saved_tensors
-        (gradient,) = gradients
-        return gradient * to_states, gradient * ctx.to_table, None, None
+        (to_states,), (gradient,) = ctx.saved_tensors, gradients
+        to_table = ctx.to_table
+        del ctx.to_table  # nobody else has it, so it can be scaled where it stands, once
+        return gradient * to_states, to_table.mul_(gradient), None, None

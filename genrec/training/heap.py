@@ -4,14 +4,27 @@ import ctypes
 import gc
 import sys
 
-_M_ARENA_MAX = -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of glibc's malloc.h."""
+
+_KEPT = 256 * 2**20
+"""Free bytes at the heap's end that are kept."""
+
+_LARGE = 32 * 2**20
+"""Bytes from which a tensor has pages of its own, which are returned with it; glibc takes no more."""
 
 
 def share_one_heap() -> None:
     """Let threads allocate from one heap: with one each, glibc keeps twice as much memory."""
     if library := _glibc():
         library.mallopt(_M_ARENA_MAX, 1)
+
+
+def keep_pages() -> None:
+    """Keep freed memory for the next step: a step of a small model would spend a twentieth on page faults."""
+    if library := _glibc():
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def give_back() -> None:

@@ -21,7 +21,7 @@ from genrec.training.build import Built
 from genrec.training.checkpoints import check_space, last_whole_checkpoint
 from genrec.training.estimate import Rehearsal
 from genrec.training.guards import explain_memory
-from genrec.training.heap import forget
+from genrec.training.heap import forget, keep_pages
 from genrec.training.history import best_epoch, describe, epoch_number, epochs_of, write_history
 from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
@@ -101,6 +101,7 @@ class Session:
     def _train(self, phase: str, limit: float) -> dict[str, Any]:
         """Train one phase; the model ends with its best epoch (finetuning) or its last (pretraining)."""
         forget()  # what the phase before has left
+        keep_pages()
         validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
         rate, epochs = self.built.learning_rate(phase), self._epochs(phase)
