@@ -79,6 +79,20 @@ class Encoder(nn.Module):
         return states
 
 
+@torch.no_grad()
+def let_through(encoder: Encoder) -> None:
+    """Let attention begin with the mean of what it sees: values and outputs become identities, but for noise.
+
+    With small random maps, little of an item would reach other places at first (cf. mimetic initialisation,
+    Trockman and Kolter 2023, arXiv 2305.09828).
+    """
+    for block in encoder.blocks:
+        assert isinstance(block, Block)
+        same = torch.eye(block.output.in_features)
+        block.project.weight[-len(same) :] += same  # the values' part
+        block.output.weight += same
+
+
 def initialise(module: nn.Module) -> None:
     """Small normal weights, as BERT's; for `nn.Module.apply`."""
     if isinstance(module, nn.Linear | nn.Embedding):

@@ -4,6 +4,7 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ LEAST_STEPS = 100
 
 _TIMED = 3
 """Batches that are computed to learn how long one takes."""
+
+_SURVEYED = 200
+"""Batches among which those are looked for; the lengths of batches differ much."""
 
 _PROBED = 4
 """Examples whose activations are counted; those of twice as many tell what is there whatever the batch."""
@@ -82,12 +86,8 @@ class Rehearsal:
     def estimate(self) -> Estimate:
         """Time a few batches and count the longest one's memory."""
         started, timed = 0.0, 0
-        places = iter(self.batches)
         with self._untouched():
-            for number in range(1 + _TIMED * self.batches.share.parts):
-                batch = next(places, None)
-                if batch is None:
-                    break
+            for number, batch in enumerate(self._typical()):
                 if number == 1:
                     started = time.perf_counter()
                 self._learn(batch)
@@ -99,6 +99,17 @@ class Rehearsal:
             at_once = min(at_once, self.lanes.most_examples(self._inputs(self.longest[:1])["input_ids"].shape[1]))
         held = self._held()
         return Estimate(seconds * parts, held + self._step_bytes(at_once), held + self._free())
+
+    def _typical(self) -> list[list[Place]]:
+        """Batches nearest to the mean length, with which a step's time grows: one to warm up and those to time."""
+        batches = list(islice(self.batches, _SURVEYED))
+        sizes = np.array([self._length(batch) for batch in batches])
+        nearest = np.argsort(abs(sizes - sizes.mean()), kind="stable")
+        return [batches[number] for number in nearest[: 1 + _TIMED * self.batches.share.parts]]
+
+    def _length(self, batch: list[Place]) -> int:
+        examples = np.array([example for _, example in batch])
+        return int(self.batches.lengths[np.where(examples < 0, ~examples, examples)].sum())
 
     def largest_batch(self) -> int:
         """The largest power of two whose longest examples fit, that leaves an epoch its steps."""

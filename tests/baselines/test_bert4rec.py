@@ -47,7 +47,7 @@ def test_it_learns_an_item_from_those_after_it():
         "prefixes": "all",
     }
     model = make_model("bert4rec", grammar.items, **settings)
-    learn(model, grammar.rows, 600, rate=0.003)
+    learn(model, grammar.rows, 900, rate=0.002)
     items = torch.tensor(grammar.rows)  # [20, 4]
     hidden = (torch.arange(4) == 0).expand_as(items)
     states = model.states(items, hidden, torch.full((20, 1), 4))[:, 0]

@@ -1,5 +1,6 @@
 """What stops a training that goes wrong says where and what to try; estimates are near what they estimate."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from genrec.errors import GenRecError
 from genrec.progress import SILENT
 from genrec.settings import make_config
 from genrec.training.arguments import choose_precision
+from genrec.training.batches import LengthGroupedBatches
 from genrec.training.build import build
 from genrec.training.estimate import Rehearsal
 from genrec.training.guards import FiniteLoss, NotFiniteError, explain_memory
@@ -68,6 +70,15 @@ def test_a_rehearsal_changes_neither_weights_nor_random_numbers(session):
     assert all(weight.grad is None for weight in session.built.model.parameters())
     assert found.seconds_per_step > 0
     assert found.memory > 0
+
+
+def test_batches_of_the_mean_length_are_timed(session):
+    _, collator = session._batches("finetune")
+    batches = LengthGroupedBatches(np.arange(1000), 10, 0, seed=0)  # lengths of batches are between 45 and 9945
+    rehearsal = Rehearsal(session.built.model, collator, batches, "fp32")
+    found = [rehearsal._length(batch) for batch in rehearsal._typical()]
+    assert len(found) == 4
+    assert max(abs(length - 4995) for length in found) < 300
 
 
 def test_activations_are_counted_per_example(session):
