@@ -35,6 +35,10 @@ class Places(Dataset[Place]):
     def __getitem__(self, place: Place) -> Place:
         return place
 
+    def __getitems__(self, places: list[Place]) -> list[Place]:
+        """A batch at once; see `torch.utils.data.Dataset`."""
+        return places
+
 
 class Share(NamedTuple):
     """How a step's examples are divided.
