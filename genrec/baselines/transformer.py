@@ -38,11 +38,11 @@ class Block(nn.Module):
         share = self.attention_share if self.training else 0.0
         found = functional.scaled_dot_product_attention(query, key, value, mask, share, is_causal=mask is None)
         found = self.output(found.transpose(1, 2).flatten(2))
-        states = self.attention_norm(states + self._drop(found))
-        return self.outer_norm(states + self._drop(self.outer(functional.gelu(self.inner(states)))))
+        states = self.attention_norm(self._add(states, found))
+        return self.outer_norm(self._add(states, self.outer(functional.gelu(self.inner(states)))))
 
-    def _drop(self, values: Tensor) -> Tensor:
-        return dropout(values, self.share) if self.training else values
+    def _add(self, states: Tensor, values: Tensor) -> Tensor:
+        return dropout(values, self.share, states) if self.training else states + values
 
 
 class Encoder(nn.Module):

@@ -33,24 +33,27 @@ class Bags(NamedTuple):
         )
 
 
-def learned_sums(table: Tensor, bags: Bags, turned: Bags) -> Tensor:
-    """`bags.sums(table)`, whose gradient takes a fifth of the time that torch's own does on the CPU.
+def add_learned_sums(rows: Tensor, table: Tensor, bags: Bags, turned: Bags) -> Tensor:
+    """`rows + bags.sums(table)`, whose gradients take a fifth of the time that torch's own do on the CPU.
 
     Args:
+        rows: float [bags, width].
         table: float [rows, width].
         bags: What is summed.
-        turned: `bags.turned(rows)`.
+        turned: `bags.turned(len(table))`.
     """
-    return _Sums.apply(table, bags, turned)
+    return _AddSums.apply(rows, table, bags, turned)
 
 
-class _Sums(torch.autograd.Function):
+class _AddSums(torch.autograd.Function):
+    """One function for both, or torch would copy the gradient that they share."""
+
     @staticmethod
-    def forward(ctx: Any, table: Tensor, bags: Bags, turned: Bags) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, table: Tensor, bags: Bags, turned: Bags) -> Tensor:
         ctx.turned = turned
-        return bags.sums(table)
+        return bags.sums(table).add_(rows)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (gradient,) = gradients
-        return ctx.turned.sums(gradient.contiguous()), None, None
+        return gradient, ctx.turned.sums(gradient.contiguous()), None, None

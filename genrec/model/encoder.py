@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.models.bart.modeling_bart import BartEncoder
 
-from genrec.model.bags import Bags, learned_sums
+from genrec.model.bags import Bags, add_learned_sums
 from genrec.model.configuration import GenRecConfig
 
 
@@ -134,7 +134,7 @@ class GenRecEncoder(BartEncoder):
             return rows + bags.sums(terms)
         if self._turned is None or self._turned.numbers.device != terms.device:
             self._turned = bags.turned(len(terms))
-        return rows + learned_sums(terms, bags, self._turned)
+        return add_learned_sums(rows, terms, bags, self._turned)
 
     @torch.no_grad()
     def describe_items(self, numbers: Tensor, weights: Tensor, starts: Tensor) -> None:
@@ -160,6 +160,6 @@ class GenRecEncoder(BartEncoder):
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token embeddings [batch, length, d_model]; where a position holds several tokens, their sum."""
         if input_ids.dim() == 2 or input_ids.shape[2] == 1:
-            return self.embed_tokens(input_ids if input_ids.dim() == 2 else input_ids.squeeze(2))
+            return self.embed_tokens(input_ids.flatten(1))
         real = (input_ids != self.config.pad_token_id).unsqueeze(-1)
         return (self.embed_tokens(input_ids) * real).sum(2)

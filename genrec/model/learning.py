@@ -37,27 +37,35 @@ class _ByteDropout(torch.autograd.Function):
     """Dropout from random bytes: torch's own draws a number for each activation, one after the other."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, dropped: int) -> Tensor:
+    def forward(ctx: Any, values: Tensor, dropped: int, base: Tensor | None) -> Tensor:
         words = torch.empty(-(-values.numel() // 8), dtype=torch.int64)
         words.random_(-(2**63), None, generator=getattr(_thread, "generator", None))
         noise = words.view(torch.uint8)[: values.numel()].view(values.shape)
         # 0 for what is dropped; the others make up for it
         factors = noise.to(values.dtype).ge_(dropped).mul_(_LEVELS / (_LEVELS - dropped))
         ctx.save_for_backward(factors)
-        return values * factors
+        return values * factors if base is None else torch.addcmul(base, values, factors)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor | None]:
         (gradient,), (factors,) = gradients, ctx.saved_tensors
-        return gradient * factors, None
+        return gradient * factors, None, gradient if ctx.needs_input_grad[2] else None
 
 
-def dropout(values: Tensor, share: float) -> Tensor:
-    """Drop a share of the values and scale the others up; on the CPU the share is rounded to 1/256."""
-    if values.device.type != "cpu" or torch.compiler.is_compiling():
-        return functional.dropout(values, share)
+def dropout(values: Tensor, share: float, base: Tensor | None = None) -> Tensor:
+    """Drop a share of the values and scale the others up; on the CPU the share is rounded to 1/256.
+
+    Args:
+        values: Any shape.
+        share: At least 0 and below 1.
+        base: Of the same shape; is added to what is left.
+    """
     dropped = round(share * _LEVELS)
-    return _ByteDropout.apply(values, dropped) if 0 < dropped < _LEVELS else functional.dropout(values, share)
+    quick = values.device.type == "cpu" and not torch.compiler.is_compiling() and 0 < dropped < _LEVELS
+    if quick and base is not None and base.dtype == values.dtype:
+        return _ByteDropout.apply(values, dropped, base)
+    left = _ByteDropout.apply(values, dropped, None) if quick else functional.dropout(values, share)
+    return left if base is None else base + left
 
 
 def learn(
@@ -153,7 +161,7 @@ def _encoder_layer(layer: BartEncoderLayer, states: Tensor, padding: Tensor, sha
     attention = layer.self_attn
     query, key, value = _project(states, attention, ("q_proj", "k_proj", "v_proj"))
     found = _attend(attention, query, key, value, padding)
-    states = layer.self_attn_layer_norm(states + dropout(found, share))
+    states = layer.self_attn_layer_norm(dropout(found, share, states))
     return _feed_forward(layer, states, share)
 
 
@@ -163,13 +171,13 @@ def _decoder_layer(
     own, other = layer.self_attn, layer.encoder_attn
     query, key, value = _project(hidden, own, ("q_proj", "k_proj", "v_proj"))
     found = _attend(own, query, key, value, None, causal=True)
-    hidden = layer.self_attn_layer_norm(hidden + dropout(found, share))
+    hidden = layer.self_attn_layer_norm(dropout(found, share, hidden))
     # Several rows of tokens may belong to one row of states: they ask side by side.
     asking = hidden.reshape(len(states), -1, hidden.shape[2])
     (query,) = _project(asking, other, ("q_proj",))
     key, value = _project(states, other, ("k_proj", "v_proj"))
     found = _attend(other, query, key, value, padding).view_as(hidden)
-    hidden = layer.encoder_attn_layer_norm(hidden + dropout(found, share))
+    hidden = layer.encoder_attn_layer_norm(dropout(found, share, hidden))
     return _feed_forward(layer, hidden, share)
 
 
@@ -196,4 +204,4 @@ def _feed_forward(layer: BartEncoderLayer | BartDecoderLayer, rows: Tensor, shar
     inner = layer.activation_fn(layer.fc1(rows))
     if layer.activation_dropout:
         inner = dropout(inner, layer.activation_dropout)
-    return layer.final_layer_norm(rows + dropout(layer.fc2(inner), share))
+    return layer.final_layer_norm(dropout(layer.fc2(inner), share, rows))

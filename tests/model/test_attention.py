@@ -49,3 +49,23 @@ def test_logits_may_be_as_large_as_numbers_go():
     query, key = torch.tensor([[[[1e19, 0.0]]]]), torch.tensor([[[[1e19, 0.0], [-1e19, 0.0]]]])
     found = attend(query, key, torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.zeros(1, 1, 1, 2))
     assert found.tolist() == [[[[1.0, 2.0]]]]
+
+
+def test_half_precision_is_left_to_the_maps_around_it():
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(3, 2, 5, 8).requires_grad_() for _ in range(3))
+    mask = torch.randn(2, 5, 5).requires_grad_()
+    inputs = [query, key, value, mask]
+    expected = attend(query, key, value, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = [tensor.bfloat16() for tensor in inputs[:3]]
+        found = attend(*rounded, mask)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+    weights = torch.randn_like(expected)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((expected * weights).sum(), inputs),
+        strict=True,
+    ):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, atol=0.05, rtol=0.05)

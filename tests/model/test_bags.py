@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrec.model.bags import Bags, learned_sums
+from genrec.model.bags import Bags, add_learned_sums
 
 ROWS = 6
 
@@ -33,8 +33,10 @@ def test_sums_and_gradients_are_products_with_the_matrix(bags):
     table = torch.randn(ROWS, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     turned = bags.turned(ROWS)
     torch.testing.assert_close(matrix(turned, len(bags.starts)), matrix(bags, ROWS).t())
-    found = learned_sums(table, bags, turned)
-    torch.testing.assert_close(found, matrix(bags, ROWS) @ table)
+    rows = torch.randn(len(bags.starts), 3, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    found = add_learned_sums(rows, table, bags, turned)
+    torch.testing.assert_close(found, rows + matrix(bags, ROWS) @ table)
     upstream = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
-    (gradient,) = torch.autograd.grad(found, table, upstream)
-    torch.testing.assert_close(gradient, matrix(bags, ROWS).t() @ upstream)
+    to_rows, to_table = torch.autograd.grad(found, (rows, table), upstream)
+    assert torch.equal(to_rows, upstream)
+    torch.testing.assert_close(to_table, matrix(bags, ROWS).t() @ upstream)

@@ -173,6 +173,19 @@ def test_a_seed_decides_the_dropout_of_its_thread_alone():
     assert torch.equal(dropout(values, 0.5), first)
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_what_dropout_leaves_is_added_to_a_base(kind):
+    values, base = torch.randn(4, 9).to(kind).requires_grad_(), torch.randn(4, 9).requires_grad_()
+    torch.manual_seed(0)
+    left = dropout(values, 0.25)
+    torch.manual_seed(0)
+    both = dropout(values, 0.25, base)
+    torch.testing.assert_close(both, base + left)
+    upstream = torch.randn(4, 9)
+    found = torch.autograd.grad(both, (values, base), upstream)
+    torch.testing.assert_close(found, torch.autograd.grad(base + left, (values, base), upstream))
+
+
 @pytest.mark.parametrize(
     ("precision", "wide", "wanted"), [("fp32", 96, True), ("bf16", 96, False), ("fp32", 64, False)]
 )
