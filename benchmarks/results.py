@@ -25,7 +25,7 @@ def tables(folder: Path = HERE / "results") -> str:
 
 
 def table(result: dict[str, Any]) -> str:
-    """One comparison in Markdown; the best values of each group are bold."""
+    """One comparison in Markdown: the best values of each group bold, the second underlined, the paper's below."""
     data, versions = result["dataset"], result["versions"]
     seeds = max((len(row["seeds"]) for row in result["rows"]), default=0)
     spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
@@ -33,17 +33,22 @@ def table(result: dict[str, Any]) -> str:
     leaky = "the paper's leaky item numbers; " if any(row["indexing"] == LEAKY for row in result["rows"]) else ""
     title = f"**{data['name']}** ({leaky}{sizes}; test, all users{spread}; torch {versions['torch']}):"
     header = ["model", "seen items", *METRICS, "training", "weights"]
-    lines = [header, ["---"] * len(header), *map(_cells, result["rows"])]
+    lines = [header, ["---"] * len(header), *(cells for row in result["rows"] for cells in _lines(row))]
     return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    return [name_of(row), seen_of(row), *(_value(row, name) for name in METRICS), time_of(row), weights_of(row)]
+def _lines(row: dict[str, Any]) -> list[list[str]]:
+    values = (_value(row, name) for name in METRICS)
+    lines = [[name_of(row), seen_of(row), *values, time_of(row), weights_of(row)]]
+    if found := row["published"]:
+        values = (f"*{found['metrics'][name]:.4f}*" if name in found["metrics"] else "" for name in METRICS)
+        lines.append([f"*{row['model']}: {found['words']}*", "", *values, "", ""])
+    return lines
 
 
 def _value(row: dict[str, Any], name: str) -> str:
     text = f"{row['metrics'][name]:.4f}"
-    text = f"**{text}**" if name in row["best"] else text
+    text = f"**{text}**" if name in row["best"] else f"<u>{text}</u>" if name in row["second"] else text
     return text + (f" ± {row['spread'][name]:.4f}" if row["spread"] else "")
 
 

@@ -79,7 +79,7 @@ def _caption(result: dict[str, Any]) -> str:
     parts = [
         f"{protocol['split']}, ranked over {protocol['candidates']} ({protocol['items']:,})",
         *(["users as visitors: user 0, their history alone"] if protocol["as_visitor"] else []),
-        f"{protocol['beams']} beams",
+        f"{protocol['beams']} beams" if result["indexing"] else "every item scored",
         "95 % intervals",
         f"{result['seconds']:.1f} s",
     ]

@@ -35,15 +35,16 @@ def make_rows(
     Returns:
         Per model {"model", "exclude_seen", "metrics", "intervals", "spread", "best": metrics of which it has the
         best value, "second", "difference": its CHIEF minus that of the best by it (None for that one),
-        "published", and the subject's facts}.
+        "published", and the subject's facts}. A part of a model's mixture is neither best nor second.
     """
     rows = [_row(subject, seeds, exclude_seen) for subject, seeds in zip(subjects, ranks, strict=True)]
+    whole = [place for place, subject in enumerate(subjects) if not subject.part]
     for metric in rows[0]["metrics"]:
-        values = sorted({row["metrics"][metric] for row in rows}, reverse=True)
+        values = sorted({rows[place]["metrics"][metric] for place in whole}, reverse=True)
         for mark, value in zip(("best", "second"), values if len(rows) > 1 else (), strict=False):
-            for row in rows:
-                row[mark] += [metric] if row["metrics"][metric] == value else []
-    first = max(range(len(rows)), key=lambda place: rows[place]["metrics"][CHIEF])
+            for place in whole:
+                rows[place][mark] += [metric] if rows[place]["metrics"][metric] == value else []
+    first = max(whole, key=lambda place: rows[place]["metrics"][CHIEF])
     for place, row in enumerate(rows):
         if place != first:
             found = compare_means(ranks[place], ranks[first], KS)[CHIEF]
@@ -54,10 +55,13 @@ def make_rows(
 
 
 def _printed(row: dict[str, Any]) -> str:
-    """What the paper's table has of a row's model; of P5 two sizes, of which the smaller stands for all others."""
+    """What the paper's table has of a row's model; of P5 two sizes, but none as narrow as ours is by default."""
     settings = row["settings"] or {}
-    base = settings.get("shape") == "base" or "t5-base" in (settings.get("weights") or "")
-    return "p5 base" if row["model"] == P5 and base else str(row["model"])
+    if row["model"] != P5:
+        return str(row["model"])
+    if weights := settings.get("weights"):
+        return "p5 base" if "t5-base" in weights else "p5 small"
+    return f"p5 {settings.get('shape')}"
 
 
 def _row(subject: Subject, seeds: Seeds, exclude_seen: bool) -> dict[str, Any]:

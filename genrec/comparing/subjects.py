@@ -26,11 +26,13 @@ class Subject:
         contestants: Who ranks, one per seed; a reference has one.
         facts: What is known besides: "seeds", "runs", "preset", "indexing", "parameters", "seconds" of training,
             "epochs" (both the mean over the seeds), "out_of_time" and "settings", those of the first seed.
+        part: Whether it is a part of a model's mixture.
     """
 
     model: str
     contestants: tuple[Contestant, ...]
     facts: dict[str, Any]
+    part: bool = False
 
 
 NOTHING: dict[str, Any] = {
@@ -78,7 +80,7 @@ class Field:
     def _part(self, model: str, alone: Alone, paths: Sequence[Path], facts: dict[str, Any]) -> Subject:
         """The same runs by a part of their mixture."""
         found = (make_part(path, alone, self.k, self.beams, self.placement) for path in paths)
-        return Subject(f"{model}{ALONE[alone]}", tuple(map(_shortened, found)), facts)
+        return Subject(f"{model}{ALONE[alone]}", tuple(map(_shortened, found)), facts, part=True)
 
     def _contestant(self, name: str | Path) -> Contestant:
         data = self.data

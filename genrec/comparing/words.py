@@ -1,7 +1,9 @@
 """How the table's contents are put in words, alike in the terminal, on the page and in LaTeX."""
 
+from pathlib import Path
 from typing import Any, Final
 
+from genrec.baselines.settings import make_baseline_config
 from genrec.comparing.published import LEAKY
 from genrec.config import GENREC
 from genrec.progress import describe_time
@@ -14,15 +16,30 @@ METRICS: Final = ("HR@1", "HR@5", "NDCG@5", "HR@10", "NDCG@10")
 def name_of(row: dict[str, Any]) -> str:
     """A model's name with GenRec's preset, and what is to be known of it.
 
-    "leaky" says that its item tokens are, "IDs alone" that it leaves out descriptions, which its preset reads.
+    "leaky" says that its item tokens are, "IDs alone" that it leaves out descriptions, which its preset reads. A
+    reference model's loss is named where it is another than usual, and P5's shape.
 
     >>> name_of({"model": "genrec", "preset": "small", "indexing": "leaky-sequential", "settings": None})
     'genrec (small, leaky)'
+    >>> settings = {"model": "sasrec", "loss": "bce"}
+    >>> name_of({"model": "sasrec", "preset": None, "indexing": None, "settings": settings})
+    'sasrec (bce)'
     """
     parts = [row["preset"]] if row["preset"] else []
+    parts += _variant(row["settings"]) if row["settings"] else []
     parts += ["leaky"] if row["indexing"] == LEAKY else []
     parts += ["IDs alone"] if _leaves_out(row["settings"], "item_descriptions") else []
     return row["model"] + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _variant(settings: dict[str, Any]) -> list[str]:
+    """The settings by which a reference model is another than the one usually meant."""
+    if settings["model"] == GENREC:
+        return []
+    if "shape" in settings:
+        return [settings["shape"] if settings.get("weights") is None else Path(settings["weights"]).name]
+    usual = getattr(make_baseline_config({"model": settings["model"]}), "loss", None)
+    return [settings["loss"]] if settings.get("loss", usual) != usual else []
 
 
 def _leaves_out(settings: dict[str, Any] | None, name: str) -> bool:

@@ -1,5 +1,7 @@
 """Which grammars each reference model learns, and which it cannot."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -43,6 +45,15 @@ def taught(name, grammar, steps, **settings):
         learn(model, grammar.rows, 200, 0.01, "pretrain")
     learn(model, grammar.rows, SLOW.get(name, 1) * steps, rate=RATE.get(name, 0.01))
     return model
+
+
+def test_the_documentation_says_the_same():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| model | last | last two | set | attribute |")
+    for name, learned in LEARNS.items():
+        (line,) = (line for line in table.splitlines() if line.startswith(f"| `{name}` |"))
+        marks = [cell.strip() for cell in line.split("|")[2:-1]]
+        assert {rule for rule, mark in zip(GRAMMARS, marks, strict=True) if mark == "x"} == learned
 
 
 @pytest.mark.parametrize("rule", GRAMMARS)

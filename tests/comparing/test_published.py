@@ -28,9 +28,9 @@ def test_datasets_of_the_paper(name, counts, value):
     assert found.dataset == name
     assert found.of("genrec", "collaborative", False)["metrics"]["NDCG@10"] == value
     assert found.of("S3-Rec", None, False)["metrics"] == found.of("s3rec", None, False)["metrics"]
-    assert found.of("p5", "sequential", False)["words"] == "published, other protocol"
+    assert found.of("p5 small", "sequential", False)["words"] == "published, other protocol"
     assert (found.of("p5 base", None, False) is None) == (name == "Yelp")
-    assert found.of("popularity", None, False) is None
+    assert found.of("p5 narrow", None, False) is found.of("popularity", None, False) is None
     assert found.of("genrec, model alone", "collaborative", False) is None
 
 

@@ -26,6 +26,18 @@ def test_best_and_second_with_ties():
     assert alone["difference"] is None
 
 
+def test_a_part_of_a_mixture_is_neither_best_nor_second():
+    subjects = [
+        Subject("a", (), NOTHING),
+        Subject("a, model alone", (), NOTHING, part=True),
+        Subject("b", (), NOTHING),
+    ]
+    whole, part, other = make_rows(subjects, [[HALF], [ALWAYS], [NEVER]], False, None)
+    assert (len(whole["best"]), part["best"], part["second"], len(other["second"])) == (5, [], [], 5)
+    assert whole["difference"] is None
+    assert part["difference"]["difference"] == 0.5
+
+
 def test_differences_are_from_the_best():
     half, always = rows(a=[HALF], b=[ALWAYS])
     assert always["difference"] is None
@@ -64,7 +76,7 @@ def test_published_values_are_of_p5s_size():
             return model
 
     for settings, name in (
-        ({"shape": "narrow", "weights": None}, "p5"),
+        ({"shape": "narrow", "weights": None}, "p5 narrow"),
         ({"shape": "base", "weights": None}, "p5 base"),
         ({"shape": None, "weights": "google-t5/t5-base"}, "p5 base"),
     ):

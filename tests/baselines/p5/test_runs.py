@@ -91,7 +91,7 @@ def test_a_comparison_trains_it_and_says_when_its_tokens_are_leaky(dataset, tmp_
     quick = ["p5.d_model=16", "p5.ffn_dim=32", "finetune_epochs=1", "indexing=leaky-sequential"]
     found = compare(dataset, tmp_path / "runs", models=["p5", "popularity"], settings=quick, exclude_seen=True)
     row, _ = found["rows"]
-    assert (row["model"], row["indexing"], name_of(row)) == ("p5", "leaky-sequential", "p5 (leaky)")
+    assert (row["model"], row["indexing"], name_of(row)) == ("p5", "leaky-sequential", "p5 (narrow, leaky)")
     (told,) = find_runs(tmp_path / "runs")
     assert (told["model"], told["indexing"], told["status"]) == ("p5", "leaky-sequential", "finished")
     again = compare(dataset, tmp_path / "runs", models=["p5", "popularity"], settings=quick, exclude_seen=True)
