@@ -74,8 +74,8 @@ def compare(
         reporter: Receives progress.
 
     Returns:
-        {"dataset": {"name", "path", "users", "items", "interactions"}, "folder", "protocol": {"split", "users",
-        "sampled_users", "items", "beams", "targets_in_history", "chief_metric"}, "rows": of
+        {"dataset": {"name", "path", "checksum", "users", "items", "interactions"}, "folder", "protocol": {"split",
+        "users", "sampled_users", "items", "beams", "targets_in_history", "chief_metric"}, "rows": of
         `genrec.comparing.rows.make_rows`, those with seen items kept first, "published": where published values
         come from, or None, "versions", "seconds", "written": the files}.
 
@@ -185,6 +185,7 @@ def _describe(
         "dataset": {
             "name": data.path.absolute().name,
             "path": str(data.path),
+            "checksum": data.checksum,
             "users": data.user_count,
             "items": data.item_count,
             "interactions": data.interaction_count,
