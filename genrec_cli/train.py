@@ -178,6 +178,7 @@ def _print(output: Path, result: dict[str, Any]) -> None:
     if "item_head" in result:
         facts["item head"] = f"share {result['item_head']['weight']:g}"
     if "prior" in result:
-        facts["prior"] = f"transitions, weight {result['prior']['weight']:g}"
+        prior = result["prior"]
+        facts["prior"] = f"transitions, decay {prior['decay']:g} a step, weight {prior['weight']:g}"
     facts |= {"seconds": result["seconds"], "examples/s": show(result["examples_per_second"])}
     print_facts(f"Trained {output}", facts)

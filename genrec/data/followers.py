@@ -1,7 +1,11 @@
-"""Transition counts: which items came right after each item, and how often."""
+"""Transition counts: which items came after each item, how often and how soon."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,60 +15,129 @@ from pyarrow import parquet
 from genrec.data.tables import Sequences
 from genrec.errors import GenRecError
 
-MOST_FOLLOWERS = 200
+MOST_FOLLOWERS = 64
 """Followers kept of each item, the most frequent: what everybody has is followed by half the catalogue."""
+
+_LEAST = 1 / 16
+"""Weight below which a step is not looked at."""
+
+_PAIRS = 2**23
+"""Pairs of items that are counted at once, which bounds the memory that long histories need."""
+
+
+class Reach(NamedTuple):
+    """How far apart two items of a history may stand."""
+
+    decay: float
+    """Weight of a step, by that of the step before it: from 0, where nothing counts but neighbours, to below 1."""
+    back: float = 0.0
+    """What it counts that the other item stood before, where it counts 1 that it stood after."""
+    balance: float = 0.5
+    """Power of an item's sum by which its counts are divided: 0 gives items that everybody has most to say in a
+    history, 1 all the same."""
+
+    @property
+    def steps(self) -> int:
+        """Steps that are looked at.
+
+        >>> [Reach(decay).steps for decay in (0.0, 0.5, 0.8, 0.9)]
+        [1, 5, 13, 27]
+        """
+        return 1 + int(math.log(_LEAST) / math.log(self.decay)) if self.decay > 0 else 1
+
+    def weights(self) -> NDArray[np.float64]:
+        """float64 [steps]: 1, and what the others weigh."""
+        return np.power(self.decay, np.arange(self.steps), dtype=np.float64)
+
+    def directions(self) -> list[tuple[int, float]]:
+        """Where the other item may stand, 1 for after and -1 for before, and what it counts there."""
+        return [(1, 1.0), (-1, self.back)] if self.back else [(1, 1.0)]
+
+
+NEXT: Final = Reach(0.0, balance=0.0)
+"""What came right after, plainly counted."""
+
+REACHES: Final = (Reach(0.5), Reach(0.8), Reach(0.9, back=0.5))
+"""Among which validation chooses: what is bought in a certain order, and what simply goes together."""
 
 
 @dataclass(frozen=True)
 class Followers:
-    """Which items came right after each item, and how often; the most frequent first."""
+    """Which items came after each item, and how often; the most frequent first."""
 
     starts: NDArray[np.int64]
     """int64 [items + 2]: the followers of item i are `items[starts[i] : starts[i + 1]]`."""
     items: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.float32]
+    """Weighed as a `Reach` says."""
 
 
 def count_followers(
-    sequences: Sequences, item_count: int, most: int = MOST_FOLLOWERS, window: int = 1
+    sequences: Sequences, item_count: int, reach: Reach = NEXT, most: int = MOST_FOLLOWERS
 ) -> Followers:
     """Count how often each item stands right after each other, or soon after.
 
     Args:
         sequences: Whose neighbours are counted.
         item_count: Number of items, I.
+        reach: How far they may stand apart.
         most: How many followers of each item are kept; ties by item index.
-        window: Steps ahead that are looked at. The last counts 1, each one nearer twice as much.
     """
-    base = item_count + 1
+    parts = [_most(keys, counts, item_count + 1, most) for keys, counts in _counted(sequences, item_count, reach)]
+    keys, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    starts = np.searchsorted(keys // (item_count + 1), np.arange(item_count + 2))
+    return Followers(starts.astype(np.int64), keys % (item_count + 1), counts.astype(np.float32))
+
+
+def _counted(
+    sequences: Sequences, item_count: int, reach: Reach
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Some items after others: int64 [n], item * (I + 1) + follower, ascending; and float64 [n] its count."""
+    items = sequences.items.astype(np.int64)
     owners = np.repeat(np.arange(len(sequences.lengths)), sequences.lengths)
-    steps = range(1, window + 1)
-    found = [_pairs(sequences.items, owners, step, base) for step in steps]
-    weights = [np.full(len(pairs), 2 ** (window - step)) for step, pairs in zip(steps, found, strict=True)]
-    pairs, places = np.unique(np.concatenate(found), return_inverse=True)
-    counts = np.bincount(places.ravel(), np.concatenate(weights), len(pairs)).astype(np.int64)
-    order = np.lexsort((-counts, pairs // base))
-    pairs, counts = pairs[order], counts[order]
-    owners = pairs // base
-    first = np.searchsorted(owners, owners, side="left")
-    kept = np.arange(len(pairs)) - first < most
-    pairs, counts = pairs[kept], counts[kept]
-    starts = np.searchsorted(pairs // base, np.arange(item_count + 2))
-    return Followers(starts.astype(np.int64), pairs % base, counts)
+    order = np.argsort(items, kind="stable")  # places, by their item
+    ends = np.cumsum(np.bincount(items, minlength=item_count + 1))
+    each = max(1, _PAIRS // (reach.steps * len(reach.directions())))
+    cuts = np.unique(np.searchsorted(ends, np.arange(each, max(1, len(items)) + each, each)))
+    bounds = np.concatenate([[0], ends[np.minimum(cuts, item_count)]])
+    for first, last in pairwise(bounds):
+        yield _pairs(items, owners, order[first:last], item_count + 1, reach)
 
 
-def _pairs(items: NDArray[np.int32], owners: NDArray[np.int64], step: int, base: int) -> NDArray[np.int64]:
-    """int64 [n], item * base + the item so many steps later, wherever both are one user's."""
-    inner = np.flatnonzero(owners[:-step] == owners[step:])
-    return items[inner].astype(np.int64) * base + items[inner + step]
+def _pairs(
+    items: NDArray[np.int64], owners: NDArray[np.int64], places: NDArray[np.int64], base: int, reach: Reach
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """What `_counted` yields, for the items at some places."""
+    found, weights = list[NDArray[np.int64]](), list[NDArray[np.float64]]()
+    for step, weight in enumerate(reach.weights(), start=1):
+        for direction, counts in reach.directions():
+            other = places + direction * step
+            inside = (other >= 0) & (other < len(items))
+            here, there = places[inside], other[inside]
+            same = owners[here] == owners[there]
+            found.append(items[here[same]] * base + items[there[same]])
+            weights.append(np.full(len(found[-1]), counts * weight))
+    keys, which = np.unique(np.concatenate(found), return_inverse=True)
+    sums = np.bincount(which.ravel(), np.concatenate(weights), len(keys))
+    return keys, sums / np.bincount(keys // base, sums, base)[keys // base] ** reach.balance
+
+
+def _most(
+    keys: NDArray[np.int64], counts: NDArray[np.float64], base: int, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The most frequent followers of each item, those first."""
+    order = np.lexsort((keys, -counts, keys // base))
+    keys, counts = keys[order], counts[order]
+    first = np.searchsorted(keys // base, keys // base, side="left")
+    kept = np.arange(len(keys)) - first < most
+    return keys[kept], counts[kept]
 
 
 def save_followers(followers: Followers, path: Path) -> None:
     """Write the counts as Parquet: item, follower, count."""
     items = np.repeat(np.arange(len(followers.starts) - 1), np.diff(followers.starts))
-    columns = {"item": items, "follower": followers.items, "count": followers.counts}
-    table = pa.table({name: pa.array(values.astype(np.int32)) for name, values in columns.items()})
-    parquet.write_table(table, path)
+    columns = {"item": items.astype(np.int32), "follower": followers.items.astype(np.int32)}
+    parquet.write_table(pa.table({**columns, "count": followers.counts}), path)
 
 
 def load_followers(path: Path, item_count: int) -> Followers:
@@ -75,9 +148,8 @@ def load_followers(path: Path, item_count: int) -> Followers:
     """
     try:
         table = parquet.read_table(path)
-        items, followers, counts = (
-            table[name].to_numpy().astype(np.int64) for name in ("item", "follower", "count")
-        )
+        items, followers = (table[name].to_numpy().astype(np.int64) for name in ("item", "follower"))
+        counts = table["count"].to_numpy().astype(np.float32)
     except (OSError, KeyError, pa.ArrowException) as error:
         raise GenRecError(f"the transition counts {path} are missing or damaged ({error}); train anew") from error
     return Followers(np.searchsorted(items, np.arange(item_count + 2)).astype(np.int64), followers, counts)

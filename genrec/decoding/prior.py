@@ -11,16 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genrec.data.followers import Followers
-
-LAST, DECAY = 5, 0.5
-"""Items of a history whose followers count; each step back the weight is multiplied."""
-
-WINDOW = 3
-"""Steps ahead in which an item follows another; see `genrec.data.followers`."""
-
-MOST = 64
-"""Followers of an item that are looked at, the most frequent."""
+from genrec.data.followers import Followers, Reach
 
 FLOOR = 1e-4
 """Added to each item's probability before it multiplies another's: what never followed may still come."""
@@ -42,36 +33,44 @@ class TransitionPrior(nn.Module):
     """What usually follows the last items of a history.
 
     Args:
-        followers: Counts of the training part, the most frequent first.
+        followers: Counts of the training part.
+        reach: By which they were counted; as far back a history is looked at, with the same decay.
         weight: Its share beside a decoder, between 0 and 1; the power to which it multiplies an item head.
     """
 
     start: Tensor
     follower: Tensor
     count: Tensor
+    decay: Tensor
 
-    def __init__(self, followers: Followers, weight: float) -> None:
+    def __init__(self, followers: Followers, reach: Reach, weight: float) -> None:
         super().__init__()
-        self.weight = weight
-        self.widest = min(MOST, int((followers.starts[1:] - followers.starts[:-1]).max(initial=1)))
+        self.weight, self.reach = weight, reach
+        self.widest = int((followers.starts[1:] - followers.starts[:-1]).max(initial=1))
         # One entry more than there are, for what is looked up past the last item's.
-        for name, values in (("follower", followers.items), ("count", followers.counts)):
-            self.register_buffer(name, functional.pad(torch.from_numpy(values).int(), (0, 1)), persistent=False)
+        columns = {
+            "follower": torch.from_numpy(followers.items).int(),
+            "count": torch.from_numpy(followers.counts),
+        }
+        for name, values in columns.items():
+            self.register_buffer(name, functional.pad(values, (0, 1)), persistent=False)
+        weights = torch.from_numpy(reach.weights()).float()
+        self.register_buffer("decay", weights.unsqueeze(1), persistent=False)
         self.register_buffer("start", torch.from_numpy(followers.starts).int(), persistent=False)
 
     def forward(self, history: Tensor) -> Likely:
         """The prior for a batch; `history` int64 [batch, length] as the recommender takes it, known items only."""
-        length = history.shape[1] + LAST
+        steps = self.reach.steps
+        length = history.shape[1] + steps
         place = torch.arange(length, device=history.device) + 1
-        padded = functional.pad(history, (LAST, 0))
-        newest = (torch.where(padded > 0, place, 0)).topk(LAST, dim=1).values  # places from 1; 0 is none
-        last = padded.gather(1, (newest - 1).clamp(min=0)) * (newest > 0)  # [batch, LAST], the newest first
+        padded = functional.pad(history, (steps, 0))
+        newest = (torch.where(padded > 0, place, 0)).topk(steps, dim=1).values  # places from 1; 0 is none
+        last = padded.gather(1, (newest - 1).clamp(min=0)) * (newest > 0)  # [batch, steps], the newest first
         start = self.start[last].long().unsqueeze(2)
-        places = start + torch.arange(self.widest, device=history.device)  # [batch, LAST, widest]
+        places = start + torch.arange(self.widest, device=history.device)  # [batch, steps, widest]
         exists = places < self.start[last + 1].long().unsqueeze(2)
         places = torch.where(exists, places, len(self.follower) - 1)
-        decay = DECAY ** torch.arange(LAST, device=history.device, dtype=torch.float32)
-        weights = (self.count[places].float() * decay.unsqueeze(1)).flatten(1)
+        weights = (self.count[places] * self.decay).flatten(1)
         probabilities = weights / weights.sum(1, keepdim=True).clamp(min=1e-9)
         return Likely(self.follower[places].long().flatten(1), probabilities)
 

@@ -5,27 +5,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.data.followers import Followers, count_followers
-from genrec.data.split import train_part
+from genrec.data.followers import REACHES, Followers, Reach, count_followers
+from genrec.data.split import targets, train_part
 from genrec.data.tables import Sequences
-from genrec.evaluation.protocol import Ints
+from genrec.evaluation.metrics import summarise
+from genrec.evaluation.protocol import Ints, make_cases, rank_targets
 
-_LAST = 5
-"""Items of a history that the reference looks at."""
+_KS, _BEST = (10,), "NDCG@10"
+"""By which the reference's reach is chosen, as a model's epoch is."""
+
+_VALID_USERS = 5000
+"""Users whose validation items choose the reference's reach."""
 
 
 class FollowersRanker:
-    """Ranks by how often an item came right after the last items of the history, then by popularity.
+    """Ranks by how often an item came after the last items of the history, then by popularity.
 
     Args:
         followers: The counts.
         popularity: int [items] how often each item (from 1) occurs.
-        last: How many of the history's last items are looked at; each step back halves the weight.
+        reach: How far back the history is looked at, and what each step back weighs.
         k: Length of the list.
     """
 
-    def __init__(self, followers: Followers, popularity: NDArray[np.int64], last: int, k: int) -> None:
-        self.followers, self.last, self.k = followers, last, k
+    def __init__(self, followers: Followers, popularity: NDArray[np.int64], reach: Reach, k: int) -> None:
+        self.followers, self.weights, self.k = followers, reach.weights(), k
         self.base = len(popularity) + 1
         self.popular = np.argsort(-popularity, kind="stable") + 1
         self.place = np.empty(self.base, np.int64)
@@ -39,11 +43,11 @@ class FollowersRanker:
         fill = self.popular[: self.k + (histories.shape[1] if exclude_seen else 0)]
         keys = [(batch[:, None] * self.base + fill).ravel()]
         weights: list[NDArray[np.float64]] = [np.zeros(len(keys[0]))]
-        for back in range(self.last):
+        for back, weight in enumerate(self.weights):
             rows = batch[lengths > back]
             found, owner = self._of(histories[rows, lengths[rows] - 1 - back])
             keys.append(rows[owner] * self.base + self.followers.items[found])
-            weights.append((self.followers.counts[found] * 0.5**back).astype(np.float64))
+            weights.append(self.followers.counts[found] * weight)
         unique, places = np.unique(np.concatenate(keys), return_inverse=True)
         scores = np.bincount(places.ravel(), np.concatenate(weights), len(unique))
         if exclude_seen:
@@ -72,7 +76,13 @@ class FollowersRanker:
 
 
 def transitions_ranker(sequences: Sequences, item_count: int, k: int) -> FollowersRanker:
-    """What followed the last five items in the training part; each step back halves the weight."""
+    """What followed the last items in the training part, as far apart as the validation items like best."""
     train = train_part(sequences)
     popularity = np.bincount(train.items, minlength=item_count + 1)[1:]
-    return FollowersRanker(count_followers(train, item_count), popularity, last=_LAST, k=k)
+    rankers = [
+        FollowersRanker(count_followers(train, item_count, reach), popularity, reach, k) for reach in REACHES
+    ]
+    if not len(targets(sequences, "valid")[0]):
+        return rankers[0]
+    cases = make_cases(sequences, "valid", _VALID_USERS)
+    return max(rankers, key=lambda ranker: summarise(rank_targets(ranker, cases, True), _KS)[0][_BEST])

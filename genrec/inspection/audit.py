@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genrec.data.followers import count_followers
+from genrec.data.followers import NEXT, Reach, count_followers
 from genrec.data.split import train_part
 from genrec.data.tables import Sequences
 from genrec.evaluation.followers import FollowersRanker
@@ -28,6 +28,9 @@ NUMBERS: Final = 5
 POPULARITY: Final = "popularity"
 LAST: Final = "followers of the last item"
 LAST_FIVE: Final = "followers of the last five items, decayed"
+_HALVING: Final = Reach(0.5)
+"""Looks at five items of a history; each step back halves the weight."""
+
 LAST_FIVE_VALID: Final = "the same, validation items counted too"
 REPEAT: Final = "repeat the last item"
 NUMBERING: Final = f"largest number so far + 1..{NUMBERS}"
@@ -71,15 +74,15 @@ def _rules(sequences: Sequences, item_count: int, numbers: Ints | None) -> list[
     k = max(CUTOFFS)
     train, known = train_part(sequences), _without_last(sequences)
 
-    def following(counted: Sequences, last: int) -> FollowersRanker:
-        return FollowersRanker(count_followers(counted, item_count), item_counts(counted, item_count), last, k)
+    def following(counted: Sequences, seen: Reach) -> FollowersRanker:
+        return FollowersRanker(count_followers(counted, item_count), item_counts(counted, item_count), seen, k)
 
     numbering = NumberingRanker(numbers, NUMBERS) if numbers is not None else None
     return [
         Rule(POPULARITY, PopularityRanker(sequences, item_count, k)),
-        Rule(LAST, following(train, 1)),
-        Rule(LAST_FIVE, following(train, 5)),
-        Rule(LAST_FIVE_VALID, following(known, 5)),
+        Rule(LAST, following(train, NEXT)),
+        Rule(LAST_FIVE, following(train, _HALVING)),
+        Rule(LAST_FIVE_VALID, following(known, _HALVING)),
         Rule(REPEAT, RepeatRanker(), excluded=_NO_REPEAT),
         Rule(NUMBERING, numbering, skipped=None if numbering else _NO_NUMBER),
     ]

@@ -14,10 +14,9 @@ from transformers.utils import logging as transformers_logging
 from genrec.baselines.settings import BaselineConfig
 from genrec.config import GENREC, TrainConfig
 from genrec.data.dataset import Dataset
-from genrec.data.followers import count_followers, load_followers, save_followers
-from genrec.data.split import train_part
+from genrec.data.followers import Reach, load_followers
 from genrec.data.tables import Sequences, read_sequences
-from genrec.decoding.prior import MOST, WINDOW, TransitionPrior
+from genrec.decoding.prior import TransitionPrior
 from genrec.errors import GenRecError
 from genrec.files import describe_files, read_json, verify_files, write_json
 from genrec.folders import RUN, mixed_share, require_kind
@@ -37,6 +36,9 @@ from genrec.indexing.tokens import TokenScheme, load_scheme
 from genrec.model.modeling import GenRecForConditionalGeneration
 
 Model = TypeVar("Model", bound=PreTrainedModel)
+
+_FIRST_DECAY = 0.5
+"""Of priors whose runs do not tell it: there was no other."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,6 @@ def start_run(
         shutil.copyfile(dataset.path / name, folder / name)
     if scheme is not None:
         scheme.save(folder)
-    if config.prior == "transitions":
-        train = train_part(dataset.sequences)
-        save_followers(count_followers(train, dataset.item_count, MOST, WINDOW), folder / TRANSITIONS_FILE)
     content = {
         "format_version": FORMAT_VERSION,
         "status": TRAINING,
@@ -128,7 +127,7 @@ def load_run(path: Path | str, device: str | torch.device = "cpu", to_learn: boo
     except (TypeError, ValueError) as error:
         raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
     scheme = load_scheme(path)
-    prior = load_prior(path, scheme.item_count, weight) if (weight := mixed_share(info, "prior")) else None
+    prior = _load_prior(path, scheme.item_count, info) if mixed_share(info, "prior") else None
     model = load_model(path).to(device).eval()
     if not to_learn:
         model.model.encoder.fold_terms()
@@ -159,13 +158,14 @@ def model_of(info: dict[str, Any]) -> str:
     return str(config.get("model", GENREC)) if isinstance(config, dict) else GENREC
 
 
-def load_prior(path: Path, item_count: int, weight: float) -> TransitionPrior:
-    """The prior over the transitions that a run counted before its training.
+def _load_prior(path: Path, item_count: int, info: dict[str, Any]) -> TransitionPrior:
+    """The prior over the transitions of a run's training part, with what validation chose.
 
     Raises:
         GenRecError: The counts are missing or damaged.
     """
-    return TransitionPrior(load_followers(path / TRANSITIONS_FILE, item_count), weight)
+    reach = Reach(float(info["result"]["prior"].get("decay", _FIRST_DECAY)))
+    return TransitionPrior(load_followers(path / TRANSITIONS_FILE, item_count), reach, mixed_share(info, "prior"))
 
 
 def load_model(path: Path) -> GenRecForConditionalGeneration:

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genrec.data.followers import count_followers
+from genrec.data.followers import NEXT, Reach, count_followers
 from genrec.data.split import train_part
 from genrec.decoding.prior import FLOOR, TransitionPrior
 from tests.exporting.graphs import TOLERANCE, Case
@@ -15,17 +15,18 @@ from tests.helpers import ITEMS
 from tests.oracle import assert_exact
 
 WEIGHT, SHARE = 0.6, 0.3
+REACH = Reach(0.7, back=0.5)
 
 
 @pytest.fixture(scope="module")
 def followers(run):
-    return count_followers(train_part(run.sequences), ITEMS)
+    return count_followers(train_part(run.sequences), ITEMS, REACH)
 
 
 @pytest.fixture(scope="module")
 def mixed(run, followers, tmp_path_factory):
     """As many beams as items, and a prior."""
-    prior = TransitionPrior(followers, WEIGHT)
+    prior = TransitionPrior(followers, REACH, WEIGHT)
     return Case(run.model, run.scheme, tmp_path_factory.mktemp("mixed") / "graph", ITEMS, ITEMS, prior)
 
 
@@ -33,7 +34,7 @@ def mixed(run, followers, tmp_path_factory):
 def headed(run, followers, tmp_path_factory):
     """As many beams as items, an item head and a prior."""
     run.model.config.mask_token, run.model.config.item_share = run.scheme.special.mask, SHARE
-    prior = TransitionPrior(followers, WEIGHT)
+    prior = TransitionPrior(followers, REACH, WEIGHT)
     case = Case(run.model, run.scheme, tmp_path_factory.mktemp("headed") / "graph", ITEMS, ITEMS, prior)
     run.model.config.item_share = 0.0
     return case
@@ -42,9 +43,9 @@ def headed(run, followers, tmp_path_factory):
 def mixture(oracle, followers, history, user, share=0.0):
     """Log-probability of every item under what is ranked by, one item at a time."""
     counts = Counter()
-    for back, item in enumerate([item for item in history if item][::-1][:5]):
+    for back, item in enumerate([item for item in history if item][::-1][: REACH.steps]):
         for place in range(followers.starts[item], followers.starts[item + 1]):
-            counts[int(followers.items[place])] += followers.counts[place] * 0.5**back
+            counts[int(followers.items[place])] += followers.counts[place] * 0.7**back
     total, weight = sum(counts.values()) or 1, WEIGHT if counts else 0.0
     real = [item for item in history if item]
     own = {item: np.exp(score) for item, score in oracle.scores(real, user).items()}
@@ -83,9 +84,10 @@ def test_a_prior_multiplies_an_item_head_which_is_mixed_item_by_item(headed, fol
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_few_beams_find_what_the_prior_is_sure_of(run, followers, tmp_path, engine):
+def test_few_beams_find_what_the_prior_is_sure_of(run, tmp_path, engine):
     """Also where the model, by itself, would never keep the prefix."""
-    case = Case(run.model, run.scheme, tmp_path / "graph", 3, 3, TransitionPrior(followers, 0.999))
+    followers = count_followers(train_part(run.sequences), ITEMS, NEXT)
+    case = Case(run.model, run.scheme, tmp_path / "graph", 3, 3, TransitionPrior(followers, NEXT, 0.999))
     for item in range(1, ITEMS + 1):
         start, end = followers.starts[item], followers.starts[item + 1]
         if start < end and (end - start < 2 or followers.counts[start] > followers.counts[start + 1]):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genrec.data.followers import count_followers
+from genrec.data.followers import NEXT, Reach, count_followers
 from genrec.data.tables import Sequences
 from genrec.evaluation.followers import FollowersRanker
 from genrec.evaluation.protocol import make_cases
@@ -42,12 +43,44 @@ def test_followers_stay_within_a_user():
     assert listed == {1: [(2, 2)], 2: [(1, 2)], 3: []}
 
 
-def test_a_window_counts_what_follows_soon_after():
+def test_what_follows_soon_after_counts_too():
     """Of [1, 2, 3] and [1, 3]: a neighbour counts twice what the item after it does."""
-    found = count_followers(sequences([1, 2, 3], [1, 3], [2]), 3, window=2)
+    found = count_followers(sequences([1, 2, 3], [1, 3], [2]), 3, Reach(0.5, balance=0.0))
     assert found.starts.tolist() == [0, 0, 2, 3, 3]
     assert found.items.tolist() == [3, 2, 3]
-    assert found.counts.tolist() == [2 + 1, 2, 2]
+    assert found.counts.tolist() == [1 + 0.5, 1, 1]
+
+
+def plain_counts(rows, reach):
+    """The same, one pair after the other."""
+    counts = Counter()
+    for row in rows:
+        for place, item in enumerate(row):
+            for step in range(1, reach.steps + 1):
+                if place + step < len(row):
+                    counts[item, row[place + step]] += reach.decay ** (step - 1)
+                if place - step >= 0:
+                    counts[item, row[place - step]] += reach.back * reach.decay ** (step - 1)
+    sums = Counter()
+    for (item, _), count in counts.items():
+        sums[item] += count
+    return {pair: count / sums[pair[0]] ** reach.balance for pair, count in counts.items() if count}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    HISTORIES,
+    st.builds(Reach, st.sampled_from([0.0, 0.3, 0.9]), st.sampled_from([0.0, 0.4]), st.floats(0, 1)),
+    st.sampled_from([1, 8, 2**23]),
+)
+def test_counts_are_those_of_a_plain_loop(rows, reach, at_once):
+    """However many are counted at once."""
+    with mock.patch("genrec.data.followers._PAIRS", at_once):
+        found = count_followers(sequences(*rows), ITEMS, reach)
+    owners = np.repeat(np.arange(ITEMS + 1), np.diff(found.starts))
+    listed = dict(zip(zip(owners.tolist(), found.items.tolist(), strict=True), found.counts, strict=True))
+    assert listed == pytest.approx(plain_counts(rows, reach))
+    assert (np.diff(found.counts)[np.diff(owners) == 0] <= 0).all()
 
 
 def test_only_the_most_frequent_followers_are_kept():
@@ -55,27 +88,27 @@ def test_only_the_most_frequent_followers_are_kept():
     assert found.items[found.starts[1] : found.starts[2]].tolist() == [2]
 
 
-def plain(rows, history, last, k, exclude_seen):
+def plain(rows, history, reach, k, exclude_seen):
     """The same rule, one user at a time."""
     pairs = Counter(pair for row in rows for pair in pairwise(row))
     popularity = Counter(item for row in rows for item in row)
     scores = Counter()
-    for back, item in enumerate(history[::-1][:last]):
+    for back, item in enumerate(history[::-1][: reach.steps]):
         for (before, after), count in pairs.items():
             if before == item:
-                scores[after] += count * 0.5**back
+                scores[after] += count * reach.decay**back
     allowed = [item for item in range(1, ITEMS + 1) if not (exclude_seen and item in history)]
     best = sorted(allowed, key=lambda item: (-scores[item], -popularity[item], item))[:k]
     return best + [0] * (k - len(best))
 
 
 @settings(max_examples=60, deadline=None)
-@given(HISTORIES, HISTORIES, st.integers(1, 5), st.integers(1, 9), st.booleans())
-def test_followers_are_those_of_a_plain_loop(rows, histories, last, k, exclude_seen):
+@given(HISTORIES, HISTORIES, st.sampled_from([NEXT, Reach(0.5)]), st.integers(1, 9), st.booleans())
+def test_followers_are_those_of_a_plain_loop(rows, histories, reach, k, exclude_seen):
     data = sequences(*rows)
-    ranker = FollowersRanker(count_followers(data, ITEMS), item_counts(data, ITEMS), last, k)
+    ranker = FollowersRanker(count_followers(data, ITEMS), item_counts(data, ITEMS), reach, k)
     found = ranker(np.arange(len(histories)), padded(histories), exclude_seen)
-    assert found.tolist() == [plain(rows, history, last, k, exclude_seen) for history in histories]
+    assert found.tolist() == [plain(rows, history, reach, k, exclude_seen) for history in histories]
 
 
 def test_repeat_and_numbering():

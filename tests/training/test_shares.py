@@ -1,13 +1,14 @@
 """A run with a prior or an item head: weighed by validation, used wherever the run is."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 import genrec
 from genrec.data.dataset import load_dataset
-from genrec.data.followers import count_followers, load_followers
+from genrec.data.followers import REACHES, count_followers, load_followers
 from genrec.data.split import train_part
 from genrec.errors import GenRecError
 from genrec.model.checkpoint import load_run
@@ -50,15 +51,26 @@ def test_calibration_measures_what_is_ranked_by(folders):
     assert result["calibration"][1]["metrics"]["HR@10"] == result["metrics"]["HR@10"] > 0.9
 
 
-def test_the_counts_are_those_of_the_training_part(folders):
-    dataset, run, _ = folders
-    data = load_dataset(dataset)
-    found, wanted = (
-        load_followers(run / "transitions.parquet", 20),
-        count_followers(train_part(data.sequences), 20, window=3),
-    )
+def test_the_counts_are_those_of_the_training_part_as_far_apart_as_validation_likes(folders):
+    dataset, run, result = folders
+    data, tried = load_dataset(dataset), result["prior"]["tried_decays"]
+    assert sorted(tried) == [reach.decay for reach in REACHES]
+    assert result["prior"]["decay"] == max(tried, key=tried.get) == load_run(run).prior.reach.decay
+    (reach,) = (reach for reach in REACHES if reach.decay == result["prior"]["decay"])
+    found = load_followers(run / "transitions.parquet", 20)
+    wanted = count_followers(train_part(data.sequences), 20, reach)
     for name in ("starts", "items", "counts"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+
+
+def test_a_run_of_before_there_were_decays_looks_five_items_back(folders, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(folders[1], run)
+    info = json.loads((run / "run.json").read_text())
+    del info["result"]["prior"]["decay"]
+    (run / "run.json").write_text(json.dumps(info))
+    reach = load_run(run).prior.reach
+    assert (reach.decay, reach.steps) == (0.5, 5)
 
 
 def test_the_bundle_mixes_as_the_run_does(folders, tmp_path):
