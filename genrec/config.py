@@ -1,6 +1,6 @@
 """The settings of a training run, what each means and which fit together."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,9 @@ class TrainerConfig(BaseModel):
     """What the trainer must know, whatever model it trains."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    counted: ClassVar[bool] = False
+    """Whether the model counts once and has nothing to train."""
 
     model: str
     """What is trained: `genrec`, or one of the reference models of genrec.baselines."""

@@ -16,7 +16,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="genrec, or a reference model: bert4rec, caser, fdsa, gru4rec, hgn, p5, s3rec or sasrec.",
+        help="genrec, or a reference model: bert4rec, caser, fdsa, gru4rec, hgn, p5, s3rec, sasrec; or one that "
+        "only counts: popularity, transitions.",
         show_default="genrec",
     ),
 ]
@@ -180,5 +181,7 @@ def _print(output: Path, result: dict[str, Any]) -> None:
     if "prior" in result:
         prior = result["prior"]
         facts["prior"] = f"transitions, decay {prior['decay']:g} a step, weight {prior['weight']:g}"
-    facts |= {"seconds": result["seconds"], "examples/s": show(result["examples_per_second"])}
+    facts["seconds"] = result["seconds"]
+    if result["examples_per_second"]:
+        facts["examples/s"] = show(result["examples_per_second"])
     print_facts(f"Trained {output}", facts)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from genrec.baselines.settings import make_baseline_config
+from genrec.baselines.settings import CONFIGS, make_baseline_config
 from genrec.config import TrainConfig
 from genrec.data.dataset import load_dataset, save_info
 from genrec.data.tables import GROUP_USERS, Group, Sequences, write_sequences, write_table
@@ -158,7 +158,8 @@ def make_run(
 def make_item_run(folder: Path, dataset: Path, model: str, seed: int = 0) -> Path:
     """A finished run of a reference model with random weights, whose scores differ clearly."""
     data = load_dataset(dataset)
-    config = make_baseline_config({"model": model, "d_model": 16, "max_length": MAX_ITEMS})
+    width = {} if CONFIGS[model].counted else {"d_model": 16}
+    config = make_baseline_config({"model": model, "max_length": MAX_ITEMS, **width})
     built = BuiltBaseline(config, data).model
     torch.manual_seed(seed)
     with torch.no_grad():

@@ -7,7 +7,8 @@ To add one, NAME:
 * genrec/baselines/settings/: its settings, and a line in `CONFIGS`;
 * genrec/baselines/defaults.toml: a section with its defaults and the source of each.
 
-P5 is another kind: it generates item tokens, as GenRec does (genrec/baselines/p5, genrec/training/p5.py).
+Popularity and transition counts are not trained: `genrec.baselines.base.ItemRanker` is what they share with the
+others. P5 is another kind: it generates item tokens, as GenRec does (genrec/baselines/p5, genrec/training/p5.py).
 
 Everything else is shared: `genrec train --model NAME` with checkpoints, resuming, seeds, progress and early
 stopping, `genrec eval`, `genrec recommend`, `genrec runs`, `genrec compare` and `genrec export`.

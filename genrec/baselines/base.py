@@ -1,4 +1,4 @@
-"""What every reference model is: a module that learns from items and scores all of them.
+"""What every reference model is: a module that learns from items, or counts them, and scores all of them.
 
 A model's module is named after it and says `MODEL = ItsClass`.
 """
@@ -36,8 +36,8 @@ class Learned(NamedTuple):
 S = TypeVar("S", bound=BaselineConfig)
 
 
-class ItemModel(nn.Module, ABC, Generic[S]):
-    """A reference model: says what its examples are, what their loss is, and how it scores.
+class ItemRanker(nn.Module, ABC, Generic[S]):
+    """A model that scores all items.
 
     Args:
         settings: Of the class that `genrec.baselines.settings.CONFIGS` names.
@@ -45,18 +45,72 @@ class ItemModel(nn.Module, ABC, Generic[S]):
         item_count: I.
     """
 
-    accepts_loss_kwargs: ClassVar[bool] = True
-    """Tells Trainer that the loss can be divided by `num_items_in_batch`."""
-
     known: Tensor
     """bool [items + 1]: items that the training part shows; the others keep out of the loss."""
-    items: nn.Embedding
-    """Rows [items + 1] that the items of a history are looked up in; row 0 is padding and stays zero."""
 
     def __init__(self, settings: S, user_count: int, item_count: int) -> None:
         super().__init__()
         self.settings, self.user_count, self.item_count = settings, user_count, item_count
         self.register_buffer("known", torch.arange(item_count + 1) > 0)
+
+    @abstractmethod
+    def score(self, items: Tensor, users: Tensor) -> Tensor:
+        """Logits of all items as the next one: float [batch, items + 1]; column 0 says nothing.
+
+        Export traces it: sizes are taken from `.shape` (`len` would be a constant), and nothing is decided by
+        looking into a tensor.
+
+        Args:
+            items: int64 [batch, n], n at most `max_length`, oldest first, zeros on the right.
+            users: int64 [batch]; 0 is an unknown user.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.known.device
+
+    @classmethod
+    def of(cls, settings: S, data: Dataset) -> Self:
+        """A new model for a dataset. A model that reads more than interactions extends this."""
+        model = cls(settings, data.user_count, data.item_count)
+        model.observe(train_part(data.sequences))
+        return model
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What else than settings and counts `__init__` must know, by name."""
+        return {}
+
+    @torch.no_grad()
+    def observe(self, train: Sequences) -> None:
+        """Note which items the training part shows. A model that learns more from the data extends this."""
+        self.known.zero_()
+        self.known[torch.from_numpy(train.items).long()] = True
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write config.json and model.safetensors."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "user_count": self.user_count,
+            "item_count": self.item_count,
+            "sizes": self.sizes,
+            "settings": self.settings.model_dump(),
+        }
+        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+
+
+class ItemModel(ItemRanker[S]):
+    """A reference model that is trained: says what its examples are, and what their loss is."""
+
+    accepts_loss_kwargs: ClassVar[bool] = True
+    """Tells Trainer that the loss can be divided by `num_items_in_batch`."""
+
+    items: nn.Embedding
+    """Rows [items + 1] that the items of a history are looked up in; row 0 is padding and stays zero."""
 
     @abstractmethod
     def examples(self, phase: str, train: Sequences) -> ItemExamples:
@@ -76,53 +130,20 @@ class ItemModel(nn.Module, ABC, Generic[S]):
             inputs: What else the examples hold.
         """
 
-    @abstractmethod
-    def score(self, items: Tensor, users: Tensor) -> Tensor:
-        """Logits of all items as the next one: float [batch, items + 1]; column 0 says nothing.
-
-        Export traces it: sizes are taken from `.shape` (`len` would be a constant), and nothing is decided by
-        looking into a tensor.
-
-        Args:
-            items: int64 [batch, n], n at most `max_length`, oldest first, zeros on the right.
-            users: int64 [batch]; 0 is an unknown user.
-        """
-
     def forward(self, labels: Tensor, num_items_in_batch: Tensor | None = None, **inputs: Tensor) -> Learned:
         """The mean loss over the labels, or their sum divided by those of the whole step."""
         total = self.loss(labels, **inputs)
         count = (labels != IGNORED).sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
         return Learned(total / count)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.known.device
-
     def unseen_bias(self) -> Tensor:
         """float [items + 1]: -inf for padding and for items that the training part does not show, else 0."""
         return unseen_bias(self.known)
 
-    @classmethod
-    def of(cls, settings: S, data: Dataset) -> Self:
-        """A new model for a dataset. A model that reads more than interactions extends this."""
-        model = cls(settings, data.user_count, data.item_count)
-        model.observe(train_part(data.sequences))
-        return model
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """What else than settings and counts `__init__` must know, by name."""
-        return {}
-
     @torch.no_grad()
     def observe(self, train: Sequences) -> None:
-        """Note which items the training part shows; the rows of the others, which nothing teaches, say nothing.
-
-        A model that learns more from the data extends this.
-        """
-        self.known.zero_()
-        self.known[torch.from_numpy(train.items).long()] = True
+        """The rows of items that the training part does not show, which nothing teaches, say nothing."""
+        super().observe(train)
         self.items.weight.mul_(self.known.unsqueeze(1))
 
     def rank(self, states: Tensor, table: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -142,20 +163,6 @@ class ItemModel(nn.Module, ABC, Generic[S]):
         average = functional.linear(scores, (share / share.sum()).unsqueeze(0))  # [batch, 1]
         return torch.where(self.known, scores, average)
 
-    def save_pretrained(self, folder: Path | str) -> None:
-        """Write config.json and model.safetensors."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        content = {
-            "user_count": self.user_count,
-            "item_count": self.item_count,
-            "sizes": self.sizes,
-            "settings": self.settings.model_dump(),
-        }
-        (folder / CONFIG_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        save_file(state, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-
 
 def newest_state(states: Tensor, items: Tensor) -> Tensor:
     """The state at each row's newest item: float [batch, width]; of an empty row, that at its first place.
@@ -168,12 +175,12 @@ def newest_state(states: Tensor, items: Tensor) -> Tensor:
     return states[torch.arange(items.shape[0], device=items.device), last]
 
 
-def model_class(name: str) -> type[ItemModel[Any]]:
+def model_class(name: str) -> type[ItemRanker[Any]]:
     """The class of the reference model of a name that `CONFIGS` has."""
     return import_module(f"genrec.baselines.{name}").MODEL
 
 
-def load_item_model(folder: Path) -> ItemModel[Any]:
+def load_item_model(folder: Path) -> ItemRanker[Any]:
     """Load the weights of a folder, strictly: nothing may be missing or left over.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from genrec.baselines.base import ItemModel
+from genrec.baselines.base import ItemRanker
 from genrec.decoding.scorer import ModuleScorer
 from genrec.scoring import batch_users, item_batch_users
 
@@ -21,7 +21,7 @@ class ItemRecommender(nn.Module):
     A score is the log-softmax over the whole catalogue, so exclusions change the list, never a score.
     """
 
-    def __init__(self, model: ItemModel[Any], k: int) -> None:
+    def __init__(self, model: ItemRanker[Any], k: int) -> None:
         super().__init__()
         self.model, self.k = model, k
 
@@ -129,7 +129,7 @@ class ItemScorer(ModuleScorer):
         model: Stays on the device where it is.
     """
 
-    def __init__(self, model: ItemModel[Any]) -> None:
+    def __init__(self, model: ItemRanker[Any]) -> None:
         most = batch_users(model.device.type == "cpu")
         super().__init__(model.device, item_batch_users(model.item_count, most), K)
         self.model = model

@@ -18,7 +18,6 @@ from genrec.comparing.training import find_missing, train_missing, what_they_lac
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
 from genrec.evaluation.conditions import Conditions
-from genrec.evaluation.contestants import REFERENCES
 from genrec.evaluation.measure import measure
 from genrec.evaluation.memory import remember
 from genrec.evaluation.metrics import Ranks, summarise
@@ -28,7 +27,7 @@ from genrec.files import atomic_file, check_output
 from genrec.folders import kind_of
 from genrec.progress import SILENT, Reporter
 
-ALL: Final = (*CONFIGS, *REFERENCES)
+ALL: Final = tuple(CONFIGS)
 """The models that are compared unless some are named."""
 
 BEAMS: Final = 20
@@ -169,8 +168,8 @@ def _remember(subjects: Sequence[Subject], ranks: Sequence[Sequence[Ranks]], exc
     """Tell `genrec runs` what was found."""
     protocol = {"exclude_seen": exclude_seen, "as_visitor": False, "beams": BEAMS}
     for subject, seeds in zip(subjects, ranks, strict=True):
-        if subject.model not in CONFIGS:
-            continue  # a reference, or a model without its prior
+        if subject.part or not subject.facts["runs"]:
+            continue
         for run, found in zip(subject.facts["runs"], seeds, strict=True):
             metrics, _ = summarise(found, KS)
             told = {"split": "test", "protocol": protocol, "users": len(found), "metrics": metrics}

@@ -86,12 +86,12 @@ def trained_of(names: Sequence[str]) -> list[str]:
     Raises:
         GenRecError: A name is unknown or given twice, or there is none.
     """
-    known = [*CONFIGS, *REFERENCES]
+    known = list(CONFIGS)
     faults = [_unknown(name, known) for name in names if name not in known]
     faults += [f"{name} is named twice" for name in dict.fromkeys(names) if list(names).count(name) > 1]
     if faults or not names:
         raise GenRecError("the models are wrong: " + ("; ".join(faults) or f"name some of {', '.join(known)}"))
-    return [name for name in names if name in CONFIGS]
+    return [name for name in names if name not in REFERENCES]
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

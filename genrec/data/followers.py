@@ -71,6 +71,11 @@ class Followers:
     counts: NDArray[np.float32]
     """Weighed as a `Reach` says."""
 
+    @property
+    def widest(self) -> int:
+        """Most followers of an item; at least 1."""
+        return int(np.diff(self.starts).max(initial=1))
+
 
 def count_followers(
     sequences: Sequences, item_count: int, reach: Reach = NEXT, most: int = MOST_FOLLOWERS

@@ -36,6 +36,7 @@ class TransitionPrior(nn.Module):
         followers: Counts of the training part.
         reach: By which they were counted; as far back a history is looked at, with the same decay.
         weight: Its share beside a decoder, between 0 and 1; the power to which it multiplies an item head.
+        kept: Whether the counts belong to the weights of the model that has it.
     """
 
     start: Tensor
@@ -43,20 +44,20 @@ class TransitionPrior(nn.Module):
     count: Tensor
     decay: Tensor
 
-    def __init__(self, followers: Followers, reach: Reach, weight: float) -> None:
+    def __init__(self, followers: Followers, reach: Reach, weight: float, kept: bool = False) -> None:
         super().__init__()
         self.weight, self.reach = weight, reach
-        self.widest = int((followers.starts[1:] - followers.starts[:-1]).max(initial=1))
+        self.widest = followers.widest
         # One entry more than there are, for what is looked up past the last item's.
         columns = {
             "follower": torch.from_numpy(followers.items).int(),
             "count": torch.from_numpy(followers.counts),
         }
         for name, values in columns.items():
-            self.register_buffer(name, functional.pad(values, (0, 1)), persistent=False)
+            self.register_buffer(name, functional.pad(values, (0, 1)), persistent=kept)
         weights = torch.from_numpy(reach.weights()).float()
         self.register_buffer("decay", weights.unsqueeze(1), persistent=False)
-        self.register_buffer("start", torch.from_numpy(followers.starts).int(), persistent=False)
+        self.register_buffer("start", torch.from_numpy(followers.starts).int(), persistent=kept)
 
     def forward(self, history: Tensor) -> Likely:
         """The prior for a batch; `history` int64 [batch, length] as the recommender takes it, known items only."""
@@ -81,6 +82,8 @@ class TransitionPrior(nn.Module):
             history: As in `forward`.
             like: [batch, items + 1].
         """
-        likely = self(history)
-        whole = torch.zeros_like(like, dtype=torch.float32).scatter_add(1, *likely)
-        return self.weight * torch.log1p(whole / FLOOR)
+        return self.weight * torch.log1p(self.whole(history, like) / FLOOR)
+
+    def whole(self, history: Tensor, like: Tensor) -> Tensor:
+        """The distribution over all items, float32 [batch, items + 1]; arguments as in `log_factor`."""
+        return torch.zeros_like(like, dtype=torch.float32).scatter_add(1, *self(history))

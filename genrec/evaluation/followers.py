@@ -77,12 +77,27 @@ class FollowersRanker:
 
 def transitions_ranker(sequences: Sequences, item_count: int, k: int) -> FollowersRanker:
     """What followed the last items in the training part, as far apart as the validation items like best."""
+    rankers = _rankers(sequences, item_count, k)
+    return rankers[_best(rankers, sequences)]
+
+
+def choose_reach(sequences: Sequences, item_count: int) -> Reach:
+    """The reach that `transitions_ranker` has."""
+    return REACHES[_best(_rankers(sequences, item_count, max(_KS)), sequences)]
+
+
+def _rankers(sequences: Sequences, item_count: int, k: int) -> list[FollowersRanker]:
+    """One for each of `REACHES`."""
     train = train_part(sequences)
     popularity = np.bincount(train.items, minlength=item_count + 1)[1:]
-    rankers = [
-        FollowersRanker(count_followers(train, item_count, reach), popularity, reach, k) for reach in REACHES
-    ]
+    counted = ((count_followers(train, item_count, reach), reach) for reach in REACHES)
+    return [FollowersRanker(followers, popularity, reach, k) for followers, reach in counted]
+
+
+def _best(rankers: list[FollowersRanker], sequences: Sequences) -> int:
+    """Which ranks the validation items best; the first, where there are none."""
     if not len(targets(sequences, "valid")[0]):
-        return rankers[0]
+        return 0
     cases = make_cases(sequences, "valid", _VALID_USERS)
-    return max(rankers, key=lambda ranker: summarise(rank_targets(ranker, cases, True), _KS)[0][_BEST])
+    found = [summarise(rank_targets(ranker, cases, exclude_seen=True), _KS)[0][_BEST] for ranker in rankers]
+    return found.index(max(found))

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from genrec.baselines.base import ItemModel, load_item_model
+from genrec.baselines.base import ItemRanker, load_item_model
 from genrec.baselines.p5.recommender import P5Recommender, P5Run, P5Scorer, load_p5
 from genrec.baselines.scorer import ItemRecommender, ItemScorer
 from genrec.baselines.settings import P5
@@ -152,7 +152,7 @@ class ItemSource:
 
     only_fp32: str | None = "nearly all of it is the table that scores are made with"
 
-    def __init__(self, path: Path, info: dict[str, Any], model: ItemModel[Any]) -> None:
+    def __init__(self, path: Path, info: dict[str, Any], model: ItemRanker[Any]) -> None:
         self.path, self.info, self.model = path, info, model
 
     def make_module(self, k: int) -> nn.Module:
@@ -175,7 +175,7 @@ class ItemSource:
             "beams": None,
             "depth": None,
             "max_length": settings.max_length,
-            "d_model": settings.d_model,
+            "d_model": getattr(settings, "d_model", 1),  # what only counts has a number an item
             "user_count": self.model.user_count,
             "item_count": self.model.item_count,
             "indexing": None,

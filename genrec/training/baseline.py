@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from genrec.baselines.base import load_item_model, model_class
+from genrec.baselines.base import ItemModel, load_item_model, model_class
 from genrec.baselines.examples import ItemCollator
 from genrec.baselines.scorer import ItemScorer
 from genrec.baselines.settings import BaselineConfig, P5Config
@@ -43,6 +43,7 @@ class BuiltBaseline:
 
     def collator(self, phase: str, train: Sequences) -> ItemCollator:
         """Maker of a phase's batches, of the examples that the model names."""
+        assert isinstance(self.model, ItemModel)  # what only counts has no phases
         return ItemCollator(self.model.examples(phase, train))
 
     def learning_rate(self, phase: str) -> float:

@@ -217,7 +217,7 @@ def _with_pretraining(config: "Settings", given: dict[str, Any], phases: Sequenc
 
 def _check_epochs(config: TrainerConfig, phases: Sequence[str]) -> None:
     epochs = {PRETRAIN: config.pretrain_epochs, FINETUNE: config.finetune_epochs}
-    if not any(epochs[phase] for phase in phases):
+    if not config.counted and not any(epochs[phase] for phase in phases):
         names = " and ".join(f"{phase}_epochs" for phase in phases)
         raise GenRecError(f"{names} is 0, so there is nothing to train; set it to 1 or more")
 

@@ -11,8 +11,8 @@ from genrec.baselines.settings import CONFIGS, P5, make_baseline_config
 from genrec.config import GENREC
 from genrec.data.tables import Sequences
 
-MODELS = [name for name in CONFIGS if name not in (GENREC, P5)]
-"""Those that score items."""
+MODELS = [name for name, kind in CONFIGS.items() if name not in (GENREC, P5) and not kind.counted]
+"""Those that score items, and are trained."""
 USERS, ITEMS = 4, 12
 TRANSFORMER = {"heads": 2, "ffn_dim": 16}
 SMALL: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from genrec.baselines.settings.attention import BERT4RecConfig, FDSAConfig, S3RecConfig, SASRecConfig
-from genrec.baselines.settings.base import BaselineConfig
+from genrec.baselines.settings.base import BaselineConfig, CountedConfig, PopularityConfig, TransitionsConfig
 from genrec.baselines.settings.recurrent import GRU4RecConfig
 from genrec.baselines.settings.text import P5Config
 from genrec.baselines.settings.windowed import CaserConfig, HGNConfig
@@ -22,12 +22,15 @@ __all__ = [
     "BERT4RecConfig",
     "BaselineConfig",
     "CaserConfig",
+    "CountedConfig",
     "FDSAConfig",
     "GRU4RecConfig",
     "HGNConfig",
     "P5Config",
+    "PopularityConfig",
     "S3RecConfig",
     "SASRecConfig",
+    "TransitionsConfig",
     "make_baseline_config",
 ]
 
@@ -44,8 +47,10 @@ CONFIGS: Final[Mapping[str, type[TrainerConfig]]] = {
     P5: P5Config,
     "s3rec": S3RecConfig,
     "sasrec": SASRecConfig,
+    "popularity": PopularityConfig,
+    "transitions": TransitionsConfig,
 }
-"""Every model that can be trained, and its settings."""
+"""Every model that can be trained, or counted, and its settings."""
 
 
 def make_baseline_config(given: dict[str, Any]) -> BaselineConfig:

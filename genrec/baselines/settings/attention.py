@@ -4,10 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from genrec.baselines.settings.base import BaselineConfig, TargetsConfig
+from genrec.baselines.settings.base import NetworkConfig, TargetsConfig
 
 
-class TransformerConfig(BaselineConfig):
+class TransformerConfig(NetworkConfig):
     """The shape of a Transformer."""
 
     layers: int = Field(ge=1)

@@ -18,10 +18,6 @@ class BaselineConfig(TrainerConfig):
     prior: ClassVar[str] = "none"
     """These four are GenRec's."""
 
-    d_model: int = Field(ge=1)
-    """Width of the model."""
-    dropout: float = Field(ge=0, lt=1)
-    """Share of activations dropped in training."""
     max_length: int = Field(ge=1, le=16384)
     """Items of a history that the model reads; the newest are kept."""
 
@@ -48,7 +44,43 @@ class BaselineConfig(TrainerConfig):
         return [] if self.pretrain_epochs or self.finetune_epochs else ["finetune_epochs is 0: nothing to train"]
 
 
-class RankingConfig(BaselineConfig):
+class CountedConfig(BaselineConfig):
+    """Settings of a model that counts once and has nothing to train."""
+
+    counted: ClassVar[bool] = True
+
+    def faults(self) -> list[str]:
+        """What does not fit together."""
+        epochs = self.pretrain_epochs or self.finetune_epochs
+        return [f"{self.model} counts once, in no epochs; leave pretrain_epochs and finetune_epochs at 0"] * bool(
+            epochs
+        )
+
+
+class PopularityConfig(CountedConfig):
+    """Settings of the most popular items."""
+
+    model: Literal["popularity"] = "popularity"
+    """What is counted."""
+
+
+class TransitionsConfig(CountedConfig):
+    """Settings of transition counts."""
+
+    model: Literal["transitions"] = "transitions"
+    """What is counted."""
+
+
+class NetworkConfig(BaselineConfig):
+    """What the settings of all models that are trained have in common."""
+
+    d_model: int = Field(ge=1)
+    """Width of the model."""
+    dropout: float = Field(ge=0, lt=1)
+    """Share of activations dropped in training."""
+
+
+class RankingConfig(NetworkConfig):
     """Settings of a model whose loss may compare each target with all items or with a few drawn ones."""
 
     loss: Literal["ce", "bce", "bpr", "top1", "bpr-max"]

@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from genrec.baselines.settings.base import BaselineConfig
+from genrec.baselines.settings.base import NetworkConfig
 from genrec.config import SHAPE, Indexing
 
 
-class P5Config(BaselineConfig):
+class P5Config(NetworkConfig):
     """Settings of P5."""
 
     model: Literal["p5"] = "p5"
