@@ -193,7 +193,7 @@ def load_item_model(folder: Path) -> ItemRanker[Any]:
         sizes = content.get("sizes", {})
         model = model_class(name)(settings, content["user_count"], content["item_count"], **sizes)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, MemoryError, RuntimeError, SafetensorError) as error:
         raise GenRecError(
             f"{folder / WEIGHTS_FILE} or {CONFIG_FILE} beside it is damaged or missing: "
             f"{next(iter(str(error).splitlines()), type(error).__name__)}; train again or copy the run again"
