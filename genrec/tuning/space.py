@@ -24,6 +24,10 @@ class Range(BaseModel):
     log: bool = False
     """Whether to draw evenly on a logarithmic scale."""
 
+    def has(self, value: Any) -> bool:
+        """Whether it holds a value."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
         if not self.low < self.high:
@@ -40,6 +44,10 @@ class Choices(BaseModel):
 
     values: list[Any] = Field(min_length=1)
     """At least one."""
+
+    def has(self, value: Any) -> bool:
+        """Whether it holds a value."""
+        return value in self.values
 
 
 Space = dict[str, Range | Choices]
@@ -97,6 +105,17 @@ def suggest(space: Space, trial: Trial) -> dict[str, Any]:
         else:
             drawn[name] = trial.suggest_float(name, values.low, values.high, log=values.log)
     return drawn
+
+
+def as_it_is(space: Space, fixed: dict[str, Any]) -> dict[str, Any]:
+    """What the settings would be without a search, as far as the space has them.
+
+    Args:
+        space: The space.
+        fixed: The settings that are not searched for, the preset among them.
+    """
+    config = make_config(fixed).model_dump()
+    return {name: config[name] for name, values in space.items() if values.has(config[name])}
 
 
 def describe(space: Space) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.errors import GenRecError
 from genrec.files import remove
-from genrec.tuning.space import Space, suggest
+from genrec.tuning.space import Space, as_it_is, suggest
 
 if TYPE_CHECKING:
     import optuna
@@ -62,6 +62,8 @@ class Trials:
             pruner=self.optuna.pruners.MedianPruner(_UNPRUNED_TRIALS, _UNPRUNED_EPOCHS),
             load_if_exists=True,
         )
+        if not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(as_it_is(space, fixed))  # what the others must be better than
         self._repeat_those_cut_short()
 
     def _repeat_those_cut_short(self) -> None:

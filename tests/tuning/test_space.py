@@ -5,7 +5,7 @@ import pytest
 from genrec.config import TrainConfig
 from genrec.errors import GenRecError
 from genrec.settings import make_config
-from genrec.tuning.space import describe, load_space, suggest
+from genrec.tuning.space import as_it_is, describe, load_space, suggest
 
 
 class Lowest:
@@ -28,8 +28,18 @@ def space_of(tmp_path, text, **fixed):
 
 @pytest.mark.parametrize("preset", ["tiny", "small", "base"])
 def test_genrecs_own_space_fits_the_presets(preset):
-    drawn = suggest(load_space(None, {"preset": preset}), Lowest())
-    assert make_config({"preset": preset, **drawn})
+    space = load_space(None, {"preset": preset})
+    assert make_config({"preset": preset, **suggest(space, Lowest())})
+    as_is = as_it_is(space, {"preset": preset})
+    assert set(as_is) == set(space)
+    assert make_config({"preset": preset, **as_is}) == make_config({"preset": preset})
+
+
+def test_what_a_space_lacks_is_not_taken_as_it_is(tmp_path):
+    space = space_of(
+        tmp_path, "dropout = {low = 0.1, high = 0.2}\nbatch_size = [7]\nclip = [1.0, 5.0]", preset="tiny"
+    )
+    assert as_it_is(space, {"preset": "tiny"}) == {"clip": make_config({"preset": "tiny"}).clip}
 
 
 def test_the_own_space_leaves_out_what_is_fixed_and_what_weights_decide():

@@ -10,6 +10,7 @@ import pytest
 from genrec.data.tables import read_sequences
 from genrec.errors import GenRecError
 from genrec.settings import collect_settings, make_config
+from genrec.tuning.space import as_it_is, load_space
 from genrec.tuning.tune import tune
 from tests.command import call, start
 from tests.helpers import write_dataset
@@ -44,6 +45,13 @@ def test_the_best_settings_are_a_config_file(found):
     assert config.learning_rate == best["settings"]["learning_rate"]
     assert config.d_model == FIXED["d_model"]
     assert [trial["number"] for trial in found["trials"]] == [0, 1, 2, 3]
+
+
+def test_the_first_trial_is_the_preset_as_it_is(place, found):
+    space = load_space(place / "space.toml", FIXED)
+    own = as_it_is(space, FIXED)
+    assert own
+    assert own.items() <= found["trials"][0]["settings"].items()
 
 
 def test_a_search_in_two_calls_equals_one(place, found):
