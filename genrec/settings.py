@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from genrec.config import DEFAULT_PRESET, GENREC, PRESETS, SHAPE, TrainConfig, TrainerConfig
 from genrec.errors import GenRecError
@@ -67,6 +67,8 @@ def collect_settings(
     wanted = str(given["model"][0]) if "model" in given else GENREC
     if wanted in configs:
         faults += _unknown_keys(given, wanted, configs[wanted])
+        if faults:  # else whoever completes the settings checks them
+            faults += _wrong_values({key: value for key, (value, _) in given.items()}, configs[wanted])
     else:
         faults.append(f"model {wanted!r} is unknown, choose one of: {', '.join(configs)}")
     if faults:
@@ -157,6 +159,18 @@ def _unknown_keys(values: Iterable[str], model: str, kind: type[TrainerConfig]) 
             of = "" if model == GENREC else f" of {model}"
             faults.append(f"unknown setting {key!r}{of}, {hint}")
     return faults
+
+
+def _wrong_values(values: dict[str, Any], kind: type[TrainerConfig]) -> list[str]:
+    """What is wrong with settings by themselves, whatever others are."""
+    fields: dict[str, Any] = {
+        key: (field.annotation, field) for key, field in kind.model_fields.items() if key in values
+    }
+    try:
+        create_model("Given", **fields)(**values)
+    except ValidationError as error:
+        return [_explain(error)]
+    return []
 
 
 def _explain(error: ValidationError) -> str:

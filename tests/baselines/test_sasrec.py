@@ -169,6 +169,10 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
             {"model": "sasrec", "encoder_layers": 3},
             "unknown setting 'encoder_layers' of sasrec, did you mean layers?",
         ),
+        (
+            {"model": "sasrec", "layer": 3, "loss": "x", "dropout": 2},
+            "did you mean layers?; dropout = 2: .*less than 1; loss = 'x': .*'ce' or 'bce'",
+        ),
         ({"model": "sasrec", "preset": "tiny"}, "presets are GenRec's"),
         ({"model": "sasrak"}, "model 'sasrak' is unknown, choose one of: genrec, .*sasrec"),
     ],
