@@ -1,7 +1,7 @@
 """What came soon after a history's newest items in the training part, and then the most popular items.
 
-How far apart two items may stand is chosen by validation (`genrec.data.followers`). The same counts are GenRec's
-prior.
+How far apart two items may stand (`genrec.data.followers`), training chooses by validation. The same counts are
+GenRec's prior.
 """
 
 from typing import Any, Self
@@ -13,10 +13,9 @@ from torch import Tensor
 from genrec.baselines.popularity import LEAST, Popularity
 from genrec.baselines.settings import TransitionsConfig
 from genrec.data.dataset import Dataset
-from genrec.data.followers import Followers, Reach, count_followers
+from genrec.data.followers import REACHES, Followers, Reach, count_followers
 from genrec.data.split import train_part
 from genrec.decoding.prior import TransitionPrior
-from genrec.evaluation.followers import choose_reach
 
 _POPULARITY = 1e-6
 """The share of popularity in what is ranked by: it orders what the counts do not."""
@@ -53,9 +52,9 @@ class Transitions(Popularity[TransitionsConfig]):
         }
 
     @classmethod
-    def of(cls, settings: TransitionsConfig, data: Dataset) -> Self:
+    def of(cls, settings: TransitionsConfig, data: Dataset, reach: Reach = REACHES[0]) -> Self:
         """The counts of a dataset's training part."""
-        train, reach = train_part(data.sequences), choose_reach(data.sequences, data.item_count)
+        train = train_part(data.sequences)
         found = count_followers(train, data.item_count, reach)
         model = cls(settings, data.user_count, data.item_count, reach.decay, len(found.items), found.widest)
         model.observe(train)

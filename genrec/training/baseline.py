@@ -2,14 +2,17 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from genrec.baselines.base import ItemModel, load_item_model, model_class
+from genrec.baselines.base import ItemModel, ItemRanker, load_item_model, model_class
 from genrec.baselines.examples import ItemCollator
 from genrec.baselines.scorer import ItemScorer
-from genrec.baselines.settings import BaselineConfig, P5Config
+from genrec.baselines.settings import BaselineConfig, P5Config, TransitionsConfig
+from genrec.baselines.transitions import Transitions
 from genrec.data.dataset import Dataset, Sequences
+from genrec.evaluation.followers import choose_reach
 from genrec.model.checkpoint import quiet_libraries
 from genrec.training.trainable import Trainable
 
@@ -39,7 +42,7 @@ class BuiltBaseline:
         quiet_libraries()
         torch.manual_seed(config.seed)
         self.config = config
-        self.model = model_class(config.model).of(config, data)
+        self.model = _model(config, data)
 
     def collator(self, phase: str, train: Sequences) -> ItemCollator:
         """Maker of a phase's batches, of the examples that the model names."""
@@ -64,3 +67,9 @@ class BuiltBaseline:
 
     def save_extras(self, folder: Path) -> None:
         """There is nothing else."""
+
+
+def _model(config: BaselineConfig, data: Dataset) -> ItemRanker[Any]:
+    if isinstance(config, TransitionsConfig):
+        return Transitions.of(config, data, choose_reach(data.sequences, data.item_count))
+    return model_class(config.model).of(config, data)
