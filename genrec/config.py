@@ -31,9 +31,8 @@ class TrainerConfig(BaseModel):
     patience: int = Field(5, ge=1)
     """Finetuning epochs without a better validation NDCG@10 before it stops."""
     minutes: float = Field(0.0, ge=0)
-    """Minutes after which training ends, in mid-epoch too; the learning rate falls to zero by then, a last
-    validation follows, and the best epoch is kept. A phase before the last gets its share by its steps. 0 sets no
-    limit."""
+    """Minutes after which training ends, in mid-epoch too; a last validation follows, and the best epoch is kept.
+    A phase before the last gets its share by its steps. 0 sets no limit."""
     valid_users: int = Field(0, ge=0)
     """Users in the validation after each epoch, a seeded sample; 0 takes all."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128
@@ -128,8 +127,7 @@ class TrainConfig(TrainerConfig):
     `item_loss` or `item_descriptions`, which touch all items, only of its users."""
     prior: Literal["none", "transitions"] = "none"
     """What ranks beside the model: `transitions` counts what followed each item in training, and multiplies the
-    item head, or is mixed with the decoder where there is none; after training, validation chooses the weight, and
-    how far apart two items may stand."""
+    item head, or is mixed with the decoder where there is none; validation chooses the weight, after training."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     gradient_checkpointing: bool = False

@@ -144,11 +144,6 @@ class TimeLimit(TrainerCallback):
         """Seconds that the phase has taken."""
         return self.before + time.monotonic() - self.started
 
-    @property
-    def left(self) -> float:
-        """Share of the time that is left; 1 where there is no limit."""
-        return max(0.0, 1 - self.spent / self.seconds) if math.isfinite(self.seconds) else 1.0
-
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Compare the clock."""
         return self._look(control, state.global_step)

@@ -180,21 +180,6 @@ class PhaseTrainer(Trainer):
         self.optimizer = AdamWithSparseRows(dense, self.sparse.values(), self.args.learning_rate, self.config.clip)
         return self.optimizer
 
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """Trainer's schedule, which falls to zero with the steps; with the time, where that is over earlier.
-
-        A phase that is cut at a high rate has learned less than one whose rate fell. Several processes, whose
-        clocks differ, keep to the steps.
-        """
-        scheduler: Any = super().create_scheduler(num_training_steps, optimizer)
-        if math.isfinite(self.limit.seconds) and ranks.world_size() == 1:
-            scheduler.lr_lambdas = [self._within_time(by_steps) for by_steps in scheduler.lr_lambdas]
-        return scheduler
-
-    def _within_time(self, by_steps: Callable[[int], float]) -> Callable[[int], float]:
-        falling = 1 - self.args.warmup_ratio  # what is left of the steps once the rate falls
-        return lambda step: min(by_steps(step), self.limit.left / falling)
-
     def training_step(self, model: Any, inputs: dict[str, Tensor], count: Tensor | None = None) -> Tensor:
         """A part of a step; its loss must be a number."""
         if self.lanes and self.lanes.fit(inputs):

@@ -1,8 +1,6 @@
 """Training that ends when its time is over: in mid-epoch, validated, resumed as if it had not been stopped."""
 
-import itertools
 import json
-import time
 
 import pytest
 
@@ -50,22 +48,6 @@ def test_time_enough_changes_nothing(data, tmp_path):
     result = genrec.train(data, tmp_path / "run", settings={**SASREC, "minutes": 60})
     assert result["out_of_time"] == []
     assert_equal_weights(tmp_path / "free", tmp_path / "run")
-
-
-def test_the_rate_falls_with_the_time_where_that_is_over_before_the_steps(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(time, "monotonic", itertools.count().__next__)  # every look at the clock takes a second
-    rates = []
-    monkeypatch.setattr(Session, "_note_epoch", lambda session, phase, trainer: rates.append(rate_of(trainer)))
-    settings = {**SASREC, "finetune_epochs": 50, "minutes": 1, "patience": 50}
-    result = genrec.train(data, tmp_path / "run", settings=settings)
-    assert result["out_of_time"] == ["finetune"]
-    assert 1 < result["epochs"]["finetune"] < 25
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.05 * rates[0]
-
-
-def rate_of(trainer):
-    return trainer.optimizer.param_groups[0]["lr"]
 
 
 def test_a_run_killed_when_its_time_was_over_is_not_trained_further(data, tmp_path, monkeypatch):
