@@ -13,7 +13,7 @@ from torch import Tensor
 from genrec.baselines.popularity import LEAST, Popularity
 from genrec.baselines.settings import TransitionsConfig
 from genrec.data.dataset import Dataset
-from genrec.data.followers import REACHES, Followers, Reach, count_followers
+from genrec.data.followers import REACHES, Followers, Reach, count_followers, told_reach
 from genrec.data.split import train_part
 from genrec.decoding.prior import TransitionPrior
 
@@ -31,6 +31,9 @@ class Transitions(Popularity[TransitionsConfig]):
         decay: Of the counts' reach.
         pairs: How many of items are counted.
         widest: Most of one item.
+
+    Raises:
+        ValueError: `decay` is none.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Transitions(Popularity[TransitionsConfig]):
         super().__init__(settings, user_count, item_count)
         room = np.zeros(pairs, np.int64)
         empty = Followers(np.zeros(item_count + 2, np.int64), room, room.astype(np.float32))
-        self.prior = TransitionPrior(empty, Reach(decay), 1.0, kept=True)
+        self.prior = TransitionPrior(empty, told_reach(decay), 1.0, kept=True)
         self.prior.widest = widest
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,9 @@ MOST_FOLLOWERS = 64
 
 _LEAST = 1 / 16
 """Weight below which a step is not looked at."""
+
+_MOST_DECAY = 0.98
+"""Of a reach that a file tells: 138 steps."""
 
 _PAIRS = 2**23
 """Pairs of items that are counted at once, which bounds the memory that long histories need."""
@@ -52,6 +55,17 @@ class Reach(NamedTuple):
     def directions(self) -> list[tuple[int, float]]:
         """Where the other item may stand, 1 for after and -1 for before, and what it counts there."""
         return [(1, 1.0), (-1, self.back)] if self.back else [(1, 1.0)]
+
+
+def told_reach(decay: Any) -> Reach:
+    """The reach of counts whose file tells their decay; how they were counted is over.
+
+    Raises:
+        ValueError: It is no decay, or one that would look back for hundreds of steps.
+    """
+    if not isinstance(decay, int | float) or not 0 <= decay <= _MOST_DECAY:
+        raise ValueError(f"decay {decay!r} is no number from 0 to {_MOST_DECAY}")
+    return Reach(float(decay))
 
 
 NEXT: Final = Reach(0.0, balance=0.0)

@@ -28,12 +28,12 @@ NUMBERS: Final = 5
 POPULARITY: Final = "popularity"
 LAST: Final = "followers of the last item"
 LAST_FIVE: Final = "followers of the last five items, decayed"
-_HALVING: Final = Reach(0.5)
-"""Looks at five items of a history; each step back halves the weight."""
-
 LAST_FIVE_VALID: Final = "the same, validation items counted too"
 REPEAT: Final = "repeat the last item"
 NUMBERING: Final = f"largest number so far + 1..{NUMBERS}"
+
+_HALVING: Final = Reach(0.5)
+"""Looks at five items of a history; each step back halves the weight."""
 
 _NO_NUMBER = "the items' IDs are no whole numbers"
 _NO_REPEAT = "never right: the last item is seen"

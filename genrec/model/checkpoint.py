@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 from genrec.baselines.settings import BaselineConfig
 from genrec.config import GENREC, TrainConfig
 from genrec.data.dataset import Dataset
-from genrec.data.followers import Reach, load_followers
+from genrec.data.followers import load_followers, told_reach
 from genrec.data.tables import Sequences, read_sequences
 from genrec.decoding.prior import TransitionPrior
 from genrec.errors import GenRecError
@@ -162,9 +162,12 @@ def _load_prior(path: Path, item_count: int, info: dict[str, Any]) -> Transition
     """The prior over the transitions of a run's training part, with what validation chose.
 
     Raises:
-        GenRecError: The counts are missing or damaged.
+        GenRecError: The counts are missing or damaged, or run.json tells no decay that could be theirs.
     """
-    reach = Reach(float(info["result"]["prior"].get("decay", _FIRST_DECAY)))
+    try:
+        reach = told_reach(info["result"]["prior"].get("decay", _FIRST_DECAY))
+    except ValueError as error:
+        raise GenRecError(f"{path / RUN_FILE} is damaged: {error}; train again") from error
     return TransitionPrior(load_followers(path / TRANSITIONS_FILE, item_count), reach, mixed_share(info, "prior"))
 
 

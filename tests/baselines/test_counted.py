@@ -7,6 +7,8 @@ import torch
 
 import genrec
 from genrec.baselines.base import load_item_model
+from genrec.baselines.settings import make_baseline_config
+from genrec.data.followers import REACHES
 from genrec.errors import GenRecError
 from genrec.ids import FINETUNE, PRETRAIN
 from tests.baselines.grammars import GRAMMARS
@@ -59,6 +61,19 @@ def test_there_is_nothing_to_train(data, tmp_path):
     with pytest.raises(GenRecError, match="unknown setting 'd_model' of popularity"):
         genrec.train(data, tmp_path / "run", model="popularity", settings={"d_model": 2})
     assert not (tmp_path / "run").exists()
+
+
+def test_as_many_items_are_read_as_the_longest_reach_has_steps():
+    assert make_baseline_config({"model": "transitions"}).max_length == max(reach.steps for reach in REACHES)
+
+
+def test_a_damaged_decay_is_told(data, tmp_path):
+    genrec.train(data, tmp_path / "run", model="transitions")
+    content = json.loads((tmp_path / "run" / "config.json").read_text())
+    content["sizes"]["decay"] = 1.0
+    (tmp_path / "run" / "config.json").write_text(json.dumps(content))
+    with pytest.raises(GenRecError, match=r"config.json beside it is damaged .*decay 1\.0"):
+        load_item_model(tmp_path / "run")
 
 
 def test_without_validation_items_the_nearest_count(tmp_path):

@@ -73,6 +73,17 @@ def test_a_run_of_before_there_were_decays_looks_five_items_back(folders, tmp_pa
     assert (reach.decay, reach.steps) == (0.5, 5)
 
 
+@pytest.mark.parametrize("decay", [1.0, -0.5, "0.5", None, 0.9999])
+def test_a_decay_that_is_none_is_refused(folders, tmp_path, decay):
+    run = tmp_path / "run"
+    shutil.copytree(folders[1], run)
+    info = json.loads((run / "run.json").read_text())
+    info["result"]["prior"]["decay"] = decay
+    (run / "run.json").write_text(json.dumps(info))
+    with pytest.raises(GenRecError, match=r"is damaged: decay .* train again"):
+        load_run(run)
+
+
 def test_the_bundle_mixes_as_the_run_does(folders, tmp_path):
     _, run, result = folders
     exported = genrec.export(run, tmp_path / "bundle", k=5)
