@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from genrec.baselines.base import ItemRanker
 from genrec.decoding.scorer import ModuleScorer
+from genrec.decoding.top import in_order, top
 from genrec.scoring import batch_users, item_batch_users
 
 K = 20
@@ -81,7 +82,7 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         k: Length of the lists.
     """
     kept = min(k, int(scores.shape[1]))
-    found, places = scores.topk(kept, dim=1)
+    found, places = top(scores, kept)
     # ONNX's TopK is defined to put the first of equals first, so a trace is done here.
     if torch.onnx.is_in_onnx_export():
         return _filled(places, found, k)
@@ -89,7 +90,7 @@ def best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if ((scores >= least).sum(1) > kept).logical_and(least[:, 0] > -torch.inf).any():
         places = _best_of_ties(scores, kept)
     places = places.sort(dim=1).values
-    found, order = scores.gather(1, places).sort(dim=1, descending=True, stable=True)
+    found, order = in_order(scores.gather(1, places))
     return _filled(places.gather(1, order), found, k)
 
 

@@ -11,6 +11,7 @@ from genrec.decoding.candidates import locate
 from genrec.decoding.decoder import Generator, Memory
 from genrec.decoding.exclusion import Exclusion, items_left
 from genrec.decoding.mixture import Mixture, mix
+from genrec.decoding.top import in_order, top
 from genrec.indexing.trie import Level, Trie
 
 DEAD = -2
@@ -195,7 +196,7 @@ class BeamSearch(nn.Module):
         if mixture is not None:
             candidates = mix(likelihood, level.mass_below(mixture, children, above, alive), mixture.decoder)
         candidates = torch.where(left > 0, candidates, -torch.inf)
-        best, place = candidates.topk(level.kept, dim=1)
+        best, place = top(candidates, level.kept)
         kept = best
         if mixture is not None:  # a dead beam's children are dead too
             kept = torch.where(best > -torch.inf, likelihood.gather(1, place), -torch.inf)
@@ -229,8 +230,5 @@ def _rank(items: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
     items = torch.where(scores > -torch.inf, items, 0)
     items, order = items.sort(dim=1)
     scores = scores.gather(1, order)
-    # A plain sort becomes ONNX's TopK, whose standard says that of equal values the first comes first; the
-    # exporter does not know torch's own word for that.
-    stable = {} if torch.onnx.is_in_onnx_export() else {"stable": True}
-    scores, best = scores.sort(dim=1, descending=True, **stable)
+    scores, best = in_order(scores)
     return items.gather(1, best), scores

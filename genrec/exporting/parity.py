@@ -80,9 +80,9 @@ def _same(
     other_scores: NDArray[np.float32],
     tolerance: float,
 ) -> bool:
-    if ((items > 0) != (others > 0)).any():
-        return False
     filled = items > 0
+    if (filled != (others > 0)).any() or (np.isfinite(scores) != np.isfinite(other_scores)).any():
+        return False
     if (np.abs(scores[filled] - other_scores[filled]) >= tolerance).any():
         return False
     place = {int(item): n for n, item in enumerate(others[filled])}

@@ -1,9 +1,11 @@
 """A recommender's graph, and the module that it was made of, asked alike."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 
+FLOAT = onnx.TensorProto.FLOAT
 ENGINES = ("torch", "onnxruntime")
 
 
@@ -38,3 +40,12 @@ class TwoWays:
             return self.session.run(["items", "scores"], inputs)
         with torch.inference_mode():
             return [out.numpy() for out in self.module(*map(torch.from_numpy, inputs.values()))]
+
+
+def ranked_by(path):
+    """A graph that puts out what its TopK nodes rank, and the names of those that are floats."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    floats = {info.name for info in model.graph.value_info if info.type.tensor_type.elem_type == FLOAT}
+    names = [node.input[0] for node in model.graph.node if node.op_type == "TopK" and node.input[0] in floats]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    return open_graph(model.SerializeToString()), names

@@ -21,7 +21,7 @@ from genrec.exporting.graph import export_graph, is_standard
 from genrec.exporting.verify import verify
 from genrec.runtime import Recommender
 from genrec.scoring import item_batch_users
-from tests.exporting.helpers import ENGINES, TwoWays
+from tests.exporting.helpers import ENGINES, TwoWays, feed, ranked_by
 from tests.helpers import ITEMS, USERS, make_dataset, make_item_run
 from tests.oracle import assert_exact
 
@@ -141,6 +141,15 @@ def test_equal_scores_are_ranked_by_item(tmp_path, engine, k):
         left = [item for item in range(1, ITEMS + 1) if item not in (1, last)]
         best = sorted(left, key=lambda item: (-logits[item], item))[:k]
         assert items[0].tolist() == best + [0] * (k - len(best))
+
+
+def test_nothing_infinite_is_ranked(tmp_path):
+    """onnxruntime's TopK on CUDA puts numbers of its own before -inf."""
+    case = Case(Levels().eval(), tmp_path / "graph", 7)
+    session, names = ranked_by(case.path)
+    (ranked,) = session.run(names, feed([[1, 2]], [0], True, None, [[3, 5]]))
+    assert np.isfinite(ranked).all()
+    assert (ranked < -1e29).any()
 
 
 @pytest.fixture(scope="module", params=BUNDLED)

@@ -24,6 +24,7 @@ BASE = ranked([7, 3, 5, 0], [-1.0, -2.0, -2.00005, -np.inf])
         ([7, 3, 5, 0], [-1.0, -2.2, -2.20005, -np.inf], False),  # the same items with other scores
         ([7, 3, 0, 0], [-1.0, -2.0, -np.inf, -np.inf], False),
         ([7, 3, 5, 6], [-1.0, -2.0, -2.00005, -3.0], False),
+        ([7, 3, 5, 0], [-1.0, -2.0, -2.00005, -3e38], False),  # nothing has no score
     ],
 )
 def test_same_lists(items, scores, same):
