@@ -101,6 +101,10 @@ class TrainConfig(TrainerConfig):
     """Weight of an auxiliary loss: the newest item's state must name the next by the item-ID table. It costs a
     product with the whole table, and teaches the encoder several times faster than the tokens alone. The item head
     that learns so ranks beside the decoder; validation chooses its share."""
+    repeats: int = Field(0, ge=0, le=4096)
+    """Steps of a history that the item head tells apart when it asks whether an item was in it already: each adds
+    a learned logit, older ones sharing the last. Where people take nothing twice, or often do, items' embeddings
+    need not learn it. 0 does not ask."""
     max_length: int = Field(128, ge=8, le=16384)
     """Positions of the encoder's input, those of special tokens included; the newest items are kept."""
     encoder_merge: Literal["none", "item", "id"] = "none"
@@ -189,6 +193,7 @@ STRUCTURE = (
     "item_order",
     "distances",
     "item_descriptions",
+    "repeats",
     "user_buckets",
     *SHAPE,
 )

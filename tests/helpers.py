@@ -132,6 +132,8 @@ def make_model(
         model.final_logits_bias.normal_()
         if config.distances:
             model.model.encoder.distance_bias.normal_()
+        if model.repeats is not None:
+            model.repeats.weight.normal_(std=0.1)
     return model
 
 

@@ -45,7 +45,12 @@ class Oracle:
         """What the item head gives every item; it asks beside [MASK], where the newest item is."""
         states = self._encode(history, user)[0]
         table = self.model.model.encoder.item_embedding.weight[1:]
-        found = (table @ states[self.asked]).double().softmax(0)
+        logits = (table @ states[self.asked]).double()
+        if self.model.repeats is not None:
+            steps = self.model.repeats.weight
+            for ago, item in enumerate(dict.fromkeys(reversed(self.shown))):
+                logits[item - 1] += 10 * float(steps[min(ago, len(steps) - 1)])
+        found = logits.softmax(0)
         return {item: float(probability) for item, probability in enumerate(found, 1)}
 
     def _sum(self, path: tuple[int, ...], logits) -> float:
@@ -79,6 +84,7 @@ class Oracle:
             if len(kept) + len(positions) > budget:
                 break
             kept = positions + kept
+        self.shown = [item for _, item in kept]
         middle = [*((tokens, 0, item) for tokens, item in kept), ([special.mask], 0, 0)]
         if self.model.config.newest_first:  # item by item, each with its tokens in their order
             middle = [position for _, group in groupby(middle[::-1], itemgetter(2)) for position in [*group][::-1]]

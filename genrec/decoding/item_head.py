@@ -21,6 +21,7 @@ class ItemHead(nn.Module):
     ) -> None:
         super().__init__()
         self.share, self.item_logits, self.prior = share, model.item_logits, prior
+        self.repeats = model.repeats  # the weights behind `item_logits` belong to a traced graph
         model.unseen_bias()  # is kept by the model, and so is a constant of a traced graph
 
     def forward(self, history: Tensor, inputs: EncoderInputs, states: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ class ItemHead(nn.Module):
             inputs: What the encoder read.
             states: [batch, length, d_model] its states.
         """
-        logits = self.item_logits(inputs.input_ids, states).float()
+        logits = self.item_logits(inputs.input_ids, inputs.item_ids, states)
         if self.prior is not None:
             logits = logits + self.prior.log_factor(history, logits)
         return logits.softmax(1)

@@ -30,6 +30,8 @@ class GenRecConfig(BartConfig):
         item_term_entries: How many there are of all items together.
         item_loss: Weight of the auxiliary loss, in which the encoder's states name the item by the item-ID table.
         item_share: Share of that item head in the distribution that the search ranks by, beside the decoder.
+        repeats: Steps of a history that the item head tells apart when it asks whether an item was in it; 0 does
+            not ask.
         mask_token: The token of [MASK]; only the item head needs it.
         kwargs: Everything that `transformers.BartConfig` takes.
     """
@@ -53,6 +55,7 @@ class GenRecConfig(BartConfig):
         item_term_entries: int = 0,
         item_loss: float = 0.0,
         item_share: float = 0.0,
+        repeats: int = 0,
         mask_token: int = -1,
         **kwargs: Any,
     ) -> None:
@@ -71,6 +74,7 @@ class GenRecConfig(BartConfig):
         self.item_term_entries = item_term_entries
         self.item_loss = item_loss
         self.item_share = item_share
+        self.repeats = repeats
         self.mask_token = mask_token
         super().__init__(**kwargs)
 

@@ -13,6 +13,7 @@ from genrec.model.configuration import GenRecConfig
 from genrec.model.encoder import GenRecEncoder
 from genrec.model.learning import learn, learn_prefixes
 from genrec.model.losses import full_cross_entropy
+from genrec.model.repeats import Repeats, Seen
 
 IGNORED = -100
 """Label of a position that the loss skips."""
@@ -41,6 +42,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
     def __init__(self, config: GenRecConfig) -> None:
         super().__init__(config)
         self.model = GenRecModel(config)
+        self.repeats = Repeats(config.repeats) if config.repeats else None
         self._unseen: Tensor | None = None
         self.post_init()
         if config.distances:
@@ -119,7 +121,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         if self.training and self.config.item_loss and target_items is not None and input_ids is not None:
             asked = self._asked(input_ids, output.encoder_last_hidden_state)
             table = self.model.encoder.item_table()
-            loss = loss + self._item_loss(asked, table, target_items, labels, num_items_in_batch)
+            seen = self._seen(item_ids)
+            loss = loss + self._item_loss(asked, table, seen, target_items, labels, num_items_in_batch)
         return Seq2SeqLMOutput(**{**output, "loss": loss})
 
     def _learn(
@@ -140,7 +143,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(self._asked(input_ids, states), table, target_items, labels, count)
+            asked = self._asked(input_ids, states)
+            loss = loss + self._item_loss(asked, table, self._seen(item_ids), target_items, labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _learn_prefixes(
@@ -162,7 +166,9 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         real = (labels != IGNORED).any(2)
         loss = self._loss(logits[real], labels[real], count)
         if config.item_loss and target_items is not None:
-            loss = loss + self._item_loss(asked[real], table, target_items[real], labels, count)
+            seen = self.repeats.of_prefixes(item_ids[:, 1:]) if self.repeats else None
+            rows = Seen(seen.items[real], seen.logits[real]) if seen else None
+            loss = loss + self._item_loss(asked[real], table, rows, target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _loss(self, logits: Tensor, labels: Tensor, count: Tensor | None) -> Tensor:
@@ -176,16 +182,24 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         )
         return loss if count is None else loss / count
 
-    def item_logits(self, input_ids: Tensor, states: Tensor) -> Tensor:
-        """What the item head says about each item, by the item-ID table: [batch, items + 1].
+    def item_logits(self, input_ids: Tensor, item_ids: Tensor, states: Tensor) -> Tensor:
+        """What the item head says about each item, by the item-ID table: float32 [batch, items + 1].
 
         Args:
             input_ids: int64 [batch, length] or [batch, length, merged_tokens], one [MASK] a row.
+            item_ids: int64 [batch, length], the items that the encoder read.
             states: [batch, length, d_model] of the encoder.
         """
-        return functional.linear(
-            self._asked(input_ids, states), self.model.encoder.item_table(), self.unseen_bias()
-        )
+        asked, table = self._asked(input_ids, states), self.model.encoder.item_table()
+        logits = functional.linear(asked, table, self.unseen_bias()).float()
+        seen = self._seen(item_ids)
+        return logits if seen is None else logits.scatter_add(1, *seen)
+
+    def _seen(self, item_ids: Any) -> Seen | None:
+        """What being in the history adds to items' logits, if the model knows that."""
+        if self.repeats is None:
+            return None
+        return self.repeats(item_ids.flip(1) if self.config.newest_first else item_ids)
 
     def _asked(self, input_ids: Tensor, states: Tensor) -> Tensor:
         """The states [batch, d_model] that the item head reads; arguments as in `item_logits`.
@@ -207,19 +221,27 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         return self._unseen
 
     def _item_loss(
-        self, asked: Tensor, table: Tensor, items: Tensor, labels: Tensor, count: Tensor | None
+        self,
+        asked: Tensor,
+        table: Tensor,
+        seen: Seen | None,
+        items: Tensor,
+        labels: Tensor,
+        count: Tensor | None,
     ) -> Tensor:
         """The auxiliary loss, divided as the other.
 
         Args:
             asked: [n, d_model] what the item head reads.
             table: The encoder's `item_table`.
+            seen: Of n rows: what being in the history adds.
             items: int64 [n]; 0 is skipped.
             labels: Of the batch.
             count: Labels of the whole step.
         """
         real = items > 0
-        loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real])
+        rows = None if seen is None else Seen(seen.items[real], seen.logits[real])
+        loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real], rows)
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 
     def use_sparse_ids(self, sparse: bool) -> None:

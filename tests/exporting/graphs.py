@@ -22,10 +22,10 @@ class Case(TwoWays):
 
 
 KINDS: dict[str, dict[str, object]] = {
-    "own": {},
+    "own": {"repeats": 3},
     "text": {},
-    "merged": {"merged_tokens": 3, "user_buckets": 7},
+    "merged": {"merged_tokens": 3, "user_buckets": 7, "repeats": 2},
     "ids": {"merged_tokens": 1, "ids_alone": True},
-    "newest": {"newest_first": True, "distances": 5},
+    "newest": {"newest_first": True, "distances": 5, "repeats": 1},
     "causal": {"causal_encoder": True, "merged_tokens": 3, "distances": 5},
 }

@@ -150,9 +150,11 @@ def test_forgotten_items_have_zero_rows(scheme):
 
 @pytest.mark.parametrize("merged", [0, 3])
 @pytest.mark.parametrize("joined", [True, False])
-def test_the_item_loss_by_hand(scheme, merged, joined):
-    """-log softmax of [MASK]'s state times the items' rows; one that training never shows has no share."""
-    model = make_model(scheme, users=USERS, merged_tokens=merged, item_loss=0.5, mask_token=scheme.special.mask)
+@pytest.mark.parametrize("repeats", [0, 2])
+def test_the_item_loss_by_hand(scheme, merged, joined, repeats):
+    """-log softmax of the newest's state times the items' rows; one that training never shows has no share."""
+    how = {"merged_tokens": merged, "item_loss": 0.5, "repeats": repeats, "mask_token": scheme.special.mask}
+    model = make_model(scheme, users=USERS, **how)
     model.forget_items(torch.tensor([5, 6]))
     model.joined = joined
     model.config.dropout = model.model.encoder.dropout = model.model.decoder.dropout = 0.0
@@ -169,8 +171,12 @@ def test_the_item_loss_by_hand(scheme, merged, joined):
     place = first.tolist().index(scheme.special.mask)
     table = model.model.encoder.item_embedding.weight
     scores = {item: (states[0, place - 1] @ table[item]).item() for item in range(1, 41) if item not in (5, 6)}
+    if repeats:
+        for ago, item in enumerate((3, 12)):
+            scores[item] += 10 * model.repeats.weight[ago].item()
     log_sum = math.log(sum(math.exp(score) for score in scores.values()))
     assert loss - plain == pytest.approx(0.5 * (log_sum - scores[11]) / 5, rel=1e-4)  # five labels in all
     model(**given, target_items=targets).loss.backward()
     assert not table.grad[[0, 5, 6]].any()
     assert table.grad[1].any()
+    assert not repeats or model.repeats.weight.grad.all()

@@ -20,7 +20,7 @@ def test_a_compiled_model_learns_the_same(tmp_path, monkeypatch):
     """Traced and differentiated as a whole, but run by torch's own kernels: no compiler of C++ is needed."""
     dataset = chain_dataset(tmp_path / "chain", users=60)
     small = {"encoder_layers": 1, "decoder_layers": 1, "pretrain_epochs": 0}
-    settings = {**QUICK, **small, "dropout": 0.0, "item_loss": 1.0, "distances": 8}
+    settings = {**QUICK, **small, "dropout": 0.0, "item_loss": 1.0, "distances": 8, "repeats": 2}
     train(dataset, tmp_path / "plain", settings=settings)
     traced = partial(TrainingArguments, torch_compile_backend="aot_eager")
     monkeypatch.setattr(arguments, "TrainingArguments", traced)

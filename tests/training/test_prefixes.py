@@ -35,6 +35,7 @@ def parts(request):
         causal_encoder=True,
         mask_token=scheme.special.mask,
         item_loss=0.5,
+        repeats=2,
         distances=4 if request.param == "distances" else 0,
     )
     model.config.dropout = model.model.encoder.dropout = model.model.decoder.dropout = 0.0

@@ -116,6 +116,7 @@ def test_two_killed_processes_go_on_to_what_one_learns(dataset, tmp_path):
     """With an item head, descriptions, distances, IDs alone and a prior, as `small` has them."""
     like_small = {
         "item_loss": 4.0,
+        "repeats": 2,
         "encoder_merge": "id",
         "item_descriptions": True,
         "distances": 8,
