@@ -10,6 +10,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 FLOAT, FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
 
+LARGE = 2**18
+"""Numbers in a weight, 1 MB in fp32, from which fewer bits, and being there once, are worth extra operators."""
+
 _SINGLE_ONLY = ("Range",)
 """Operators that the standard does not define on fp16."""
 
@@ -22,10 +25,11 @@ def to_half(model: ModelProto, exact: set[str]) -> None:
         exact: Names of the nodes that stay in fp32; the outputs come from such.
     """
     exact = exact | {node.name for node in model.graph.node if node.op_type in _SINGLE_ONLY}
+    shared = _halve_shared(model, exact)
     weights = {weight.name: weight for weight in model.graph.initializer if weight.data_type == FLOAT}
     described = (*model.graph.value_info, *model.graph.input, *model.graph.output)
-    floats = {value.name for value in described if value.type.tensor_type.elem_type == FLOAT}
-    narrow: set[str] = set()  # values that are fp16 from now on
+    floats = shared | {value.name for value in described if value.type.tensor_type.elem_type == FLOAT}
+    narrow = set(shared)  # values that are fp16 from now on
     other: dict[str, str] = {}  # by its name, what holds a value in the type that it is not written in
     nodes: list[NodeProto] = []
     for node in model.graph.node:
@@ -44,6 +48,20 @@ def to_half(model: ModelProto, exact: set[str]) -> None:
             narrow.update(name for name in node.output if name in floats)
         nodes.append(node)
     _replace(model, nodes, weights, other)
+
+
+def _halve_shared(model: ModelProto, exact: set[str]) -> set[str]:
+    """Keep large weights that nodes of both precisions read, like an item head's, in fp16 only; their names."""
+    half, single = (
+        {name for node in model.graph.node if (node.name in exact) == kept for name in node.input}
+        for kept in (False, True)
+    )
+    found = set()
+    for weight in model.graph.initializer:
+        if weight.data_type == FLOAT and weight.name in half & single and np.prod(weight.dims) >= LARGE:
+            weight.CopyFrom(_halved(weight, weight.name))
+            found.add(weight.name)
+    return found
 
 
 def _replace(

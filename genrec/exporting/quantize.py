@@ -5,6 +5,7 @@ that part stays as it is. So does all that is no learned weight: masks, the trie
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +16,13 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from genrec.exporting.graph import save_graph
-from genrec.exporting.half import to_half
+from genrec.exporting.half import LARGE, to_half
 
 INT8, FP16 = "int8", "fp16"
 
 TOLERANCE = {"none": 1e-4, INT8: 2e-2, FP16: 1e-2}
 """How far the scores of one request, sent again to another machine, may lie apart: where a sum's last bit differs,
 an activation is rounded to the next step. Five times and more what other orders of computation gave."""
-
-_LARGE_TABLE = 2**18
-"""Numbers in a table from which int8 rows are worth their two extra operators: 1 MB in fp32."""
-
 
 _DEFAULTS = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}
 _LINEAR = _DEFAULTS | {"transB": 1}
@@ -122,24 +119,32 @@ def _to_int8(model: ModelProto, exact: set[str], target: Path) -> ModelProto:
 
 
 def _part_gemms(model: ModelProto, exact: set[str]) -> None:
-    """Make each Gemm a MatMul and an Add; the quantiser's own way turns a weight again for each that shares it."""
+    """Make each Gemm a MatMul and an Add; the quantiser's own way turns a weight again for each that shares it.
+
+    It turns those of Gemms that stay in fp32 as well: where others read such a weight, it is turned beside them.
+    """
     weights = _weights(model)
+    readers = Counter(name for node in model.graph.node for name in set(node.input))
     nodes: list[NodeProto] = []
     turned: dict[str, TensorProto] = {}
     for node in model.graph.node:
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         linear = node.op_type == "Gemm" and _DEFAULTS | attributes == _LINEAR
-        if not linear or node.name in exact or node.input[1] not in weights:
+        single = node.name in exact
+        if not linear or node.input[1] not in weights or (single and readers[node.input[1]] == 1):
             nodes.append(node)
             continue
         rows, weight, bias = node.input
-        if weight not in turned:
+        other, product = f"{weight}_turned", f"{node.name}_product"
+        if single:
+            other = f"{node.name}_turned"
+            nodes.append(helper.make_node("Transpose", [weight], [other], other))
+        elif weight not in turned:
             array = numpy_helper.to_array(weights[weight]).T
-            turned[weight] = numpy_helper.from_array(np.ascontiguousarray(array), f"{weight}_turned")
-        product = f"{node.name}_product"
-        nodes.append(helper.make_node("MatMul", [rows, turned[weight].name], [product], product))
+            turned[weight] = numpy_helper.from_array(np.ascontiguousarray(array), other)
+        nodes.append(helper.make_node("MatMul", [rows, other], [product], product))
         nodes.append(helper.make_node("Add", [product, bias], list(node.output), f"{node.name}_bias"))
-        value = helper.make_tensor_value_info(product, TensorProto.FLOAT, [None, turned[weight].dims[1]])
+        value = helper.make_tensor_value_info(product, TensorProto.FLOAT, [None, weights[weight].dims[0]])
         model.graph.value_info.append(value)
     model.graph.ClearField("node")
     model.graph.node.extend(nodes)
@@ -148,12 +153,16 @@ def _part_gemms(model: ModelProto, exact: set[str]) -> None:
 
 
 def _shrink_tables(model: ModelProto, exact: set[str]) -> None:
-    """Large tables of embeddings: int8 rows and an fp32 scale each, multiplied after the look-up."""
-    weights = _weights(model)
+    """Large tables of embeddings: int8 rows and an fp32 scale each, multiplied after the look-up.
+
+    A table that scores are made with too, as an item head's, stays whole: it would be there twice.
+    """
+    scoring = {name for node in model.graph.node if node.name in exact for name in node.input}
+    weights = {name: weight for name, weight in _weights(model).items() if name not in scoring}
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         table = weights.get(node.input[0]) if _looks_rows_up(node) and node.name not in exact else None
-        nodes.extend([node] if table is None or _size(table) < _LARGE_TABLE else _row_lookup(model, node, table))
+        nodes.extend([node] if table is None or _size(table) < LARGE else _row_lookup(model, node, table))
     model.graph.ClearField("node")
     model.graph.node.extend(nodes)
     _drop_unused_weights(model)

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from genrec.decoding.recommender import RecommenderModule
-from genrec.exporting import graph, quantize
+from genrec.exporting import graph, half, quantize
 from genrec.exporting.graph import export_graph
 from genrec.exporting.half import to_fp16
 from genrec.exporting.quantize import quantize_graph, quantize_rows
@@ -45,7 +45,7 @@ def source(request, tmp_path_factory):
 def small(request, source, tmp_path_factory):
     """The kind and the quantised graph, large tables included however small these are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantize, "_LARGE_TABLE", 1)
+        patch.setattr(quantize, "LARGE", 1)
         path = tmp_path_factory.mktemp(request.param) / "recommender.onnx"
         assert quantize_graph(source, path, request.param) == ["recommender.onnx"]
     return request.param, path
@@ -133,7 +133,7 @@ def test_weights_too_large_for_one_file(source, small, tmp_path, monkeypatch):
     """Read from a file of their own, written to one."""
     kind, path = small
     monkeypatch.setattr(graph, "EXTERNAL_OVER", 1000)
-    monkeypatch.setattr(quantize, "_LARGE_TABLE", 1)
+    monkeypatch.setattr(quantize, "LARGE", 1)
     (tmp_path / "fp32").mkdir()
     assert len(graph.save_graph(onnx.load(source), tmp_path / "fp32" / "recommender.onnx")) == 2
     files = quantize_graph(tmp_path / "fp32" / "recommender.onnx", tmp_path / "recommender.onnx", kind)
@@ -195,3 +195,28 @@ def test_rows_keep_their_numbers_to_half_a_step():
 def test_fp16_keeps_finite_numbers_finite():
     values = np.array([0, 1, -3.4e38, 7e4, np.inf, -np.inf], np.float32)
     assert to_fp16(values).tolist() == [0, 1, -65504, 65504, np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("kind", ["int8", "fp16"])
+def test_the_table_of_an_item_head_is_there_once(tmp_path, kind, monkeypatch):
+    for module in (half, quantize):
+        monkeypatch.setattr(module, "LARGE", 64 * ITEMS)
+    run = load_run(make_run(tmp_path / "run", make_dataset(tmp_path / "data"), d_model=64, spread=2.0, repeats=2))
+    run.model.config.mask_token, run.model.config.item_share = run.scheme.special.mask, 0.5
+    (tmp_path / "fp32").mkdir()
+    source = tmp_path / "fp32" / "recommender.onnx"
+    export_graph(RecommenderModule(run.model, run.scheme, ITEMS, ITEMS).eval(), ITEMS, source.parent, 18)
+    path = tmp_path / "recommender.onnx"
+    quantize_graph(source, path, kind)
+    rows = [
+        weight.data_type for weight in onnx.load(path).graph.initializer if list(weight.dims) == [ITEMS + 1, 64]
+    ]
+    assert rows == [TensorProto.FLOAT if kind == "int8" else TensorProto.FLOAT16]
+    assert path.stat().st_size < source.stat().st_size
+    history, user = [[3, 4, 5], [7, 0, 0]], [1, 0]
+    (wanted, wanted_scores), (items, scores) = (run_graph(graph, history, user) for graph in (source, path))
+    by_item, wanted_by_item = (
+        np.take_along_axis(found, order.argsort(1), 1)
+        for found, order in ((scores, items), (wanted_scores, wanted))
+    )
+    assert 0 < np.abs(by_item - wanted_by_item).max() < 4 * BOUND[kind]
