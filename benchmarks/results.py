@@ -9,11 +9,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+from genrec.baselines.settings import make_baseline_config
 from genrec.comparing.published import LEAKY
 from genrec.comparing.words import METRICS, name_of, seen_of, time_of, weights_of
+from genrec.config import GENREC
+from genrec.settings import make_config
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
+_NAMED = ("model", "preset", "indexing", "item_descriptions", "shape")
+"""Settings that a row's name tells."""
+
 START, END = "<!-- results -->", "<!-- end of results -->"
 
 
@@ -34,7 +40,25 @@ def table(result: dict[str, Any]) -> str:
     title = f"**{data['name']}** ({leaky}{sizes}; test, all users{spread}; torch {versions['torch']}):"
     header = ["model", "seen items", *METRICS, "training", "weights"]
     lines = [header, ["---"] * len(header), *(cells for row in result["rows"] for cells in _lines(row))]
-    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines), *_changes(result["rows"])])
+
+
+def changed(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings in which a row differs from the preset or the defaults as they are now, name and seed apart."""
+    make = make_config if settings["model"] == GENREC else make_baseline_config
+    now = make({name: settings[name] for name in _NAMED if name in settings})
+    then = {name: field.default for name, field in type(now).model_fields.items()} | settings
+    return {name: then[name] for name, value in now.model_dump().items() if name != "seed" and then[name] != value}
+
+
+def _changes(rows: list[dict[str, Any]]) -> list[str]:
+    """Below a table: what its rows were trained with where that is no preset's or default any more."""
+    told = {}
+    for row in rows:
+        if row["settings"] and (found := changed(row["settings"])):
+            values = " ".join(f"--set {name}={json.dumps(value)}" for name, value in found.items())
+            told[row["settings"]["model"]] = f"{row['settings']['model']} was trained with `{values}`."
+    return ["", *told.values()] if told else []
 
 
 def _lines(row: dict[str, Any]) -> list[list[str]]:

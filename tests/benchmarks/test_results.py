@@ -43,14 +43,26 @@ def test_every_result_tells_how_it_was_made(results):
             assert bool(row["seeds"]) == bool(row["settings"]) == (row["seconds"] is not None), row["model"]
 
 
-def test_results_are_of_the_presets_and_defaults_as_they_are(results):
-    """Who changes one trains anew what README shows of it."""
+def test_what_a_result_was_trained_with_is_told_where_defaults_are_others_now(results):
+    """The settings below a table, and those that names tell, give the row's."""
     for path in (ROOT / "benchmarks" / "results").glob("*.json"):
-        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        shown = results.table(result)
+        for row in result["rows"]:
             used = row["settings"]
             if not used:
                 continue
             given = {key: used[key] for key in ("model", "preset", "indexing", "item_descriptions") if key in used}
+            different = results.changed(used)
             make = make_config if used["model"] == GENREC else make_baseline_config
-            now = make(given).model_dump()
+            now = make(given | different).model_dump()
             assert {key: now[key] for key in used} == used, (path.name, row["model"])
+            assert all(f"--set {key}={json.dumps(value)}" in shown for key, value in different.items())
+
+
+def test_a_setting_of_before_is_found(results):
+    now = make_config({"preset": "small"}).model_dump()
+    assert results.changed(now) == {}
+    assert results.changed(now | {"seed": 3, "finetune_epochs": 99}) == {"finetune_epochs": 99}
+    older = {key: value for key, value in now.items() if key != "repeats"}
+    assert results.changed(older) == ({"repeats": 0} if now["repeats"] else {})
