@@ -22,14 +22,15 @@ from genrec.files import read_json
 from genrec.ids import RUN_FILE
 from genrec.progress import describe_time
 
-SHORT: dict[str, Any] = {"finetune_epochs": 8}
-"""A third of the preset's epochs; the learning rate falls to zero in any case."""
+COMMON: dict[str, Any] = {}
+"""What all rows change of the preset."""
 
 PLAIN = "small"
 FACTORS: dict[str, dict[str, Any]] = {
     PLAIN: {},
     "no-descriptions": {"item_descriptions": False},
     "no-item-head": {"item_loss": 0.0},
+    "no-repeats": {"repeats": 0},
     "tokens": {"encoder_merge": "item"},
     "users": {"user_buckets": None},
     "pretrained": {"pretrain_epochs": 8},
@@ -38,9 +39,10 @@ FACTORS: dict[str, dict[str, Any]] = {
     "three-layers": {"encoder_layers": 3},
     "wide": {"d_model": 128, "heads": 4, "ffn_dim": 512},
     "dropout-30": {"dropout": 0.3},
-    "dropout-60": {"dropout": 0.6},
-    "rate-half": {"learning_rate": 5e-4},
-    "rate-double": {"learning_rate": 2e-3},
+    "dropout-50": {"dropout": 0.5},
+    "rate-half": {"learning_rate": 1e-3},
+    "rate-double": {"learning_rate": 4e-3},
+    "twice-as-long": {"finetune_epochs": 16},
     "longest-prefix": {"prefixes": "last"},
     "positions": {"distances": 0},
 }
@@ -49,7 +51,7 @@ FACTORS: dict[str, dict[str, Any]] = {
 
 def run_of(data: Path, folder: Path, name: str) -> Path:
     """The trained run of a row."""
-    settings = {**SHORT, **FACTORS[name]}
+    settings = {**COMMON, **FACTORS[name]}
     genrec.train(data, folder / name, preset="small", settings=settings, seed=0, resume=True)
     return folder / name
 

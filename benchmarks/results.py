@@ -53,12 +53,14 @@ def changed(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _changes(rows: list[dict[str, Any]]) -> list[str]:
     """Below a table: what its rows were trained with where that is no preset's or default any more."""
-    told = {}
+    told: dict[str, list[str]] = {}
     for row in rows:
-        if row["settings"] and (found := changed(row["settings"])):
+        whole = row["model"] == (row["settings"] or {}).get("model")  # its parts were trained with it
+        if whole and (found := changed(row["settings"])):
             values = " ".join(f"--set {name}={json.dumps(value)}" for name, value in found.items())
-            told[row["settings"]["model"]] = f"{row['settings']['model']} was trained with `{values}`."
-    return ["", *told.values()] if told else []
+            told.setdefault(values, [])
+            told[values] += [name] if (name := name_of(row)) not in told[values] else []
+    return [line for values, names in told.items() for line in ("", f"{', '.join(names)}: with `{values}`.")]
 
 
 def _lines(row: dict[str, Any]) -> list[list[str]]:

@@ -144,6 +144,11 @@ class TrainConfig(TrainerConfig):
     """Beams of the search in validation."""
 
     @property
+    def head_repeats(self) -> int:
+        """`repeats`, where there is an item head."""
+        return self.repeats if self.item_loss else 0
+
+    @property
     def learns_prefixes(self) -> bool:
         """Whether finetuning learns all prefixes of a sequence in one pass; not checkpointed, not compiled."""
         one_pass = not (self.gradient_checkpointing or self.torch_compile)

@@ -1,7 +1,8 @@
 """Smaller numbers in a finished graph: int8 or fp16 inside the model, fp32 where scores are made.
 
 Between the last layer normalisation and the scores little is computed, but every rounding there moves a score;
-that part stays as it is. So does all that is no learned weight: masks, the trie, whole numbers.
+that part stays as it is. So does all that is no learned weight: masks, the trie, whole numbers. A large table that
+both parts read, as an item head's, is there once: in fp32 beside int8, else in fp16.
 """
 
 import logging

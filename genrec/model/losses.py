@@ -29,10 +29,12 @@ def full_cross_entropy(
         seen: Of n histories: logits that are added to those of their items.
     """
     plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
-    items, added = seen or (targets.new_zeros(len(targets), 0), states.new_zeros(len(targets), 0))
     if states.device.type == "cpu" and not plain:
-        return _ByRows.apply(states, table, bias, targets, items, added)
-    logits = (functional.linear(states, table).float() + bias).scatter_add(1, items, added.float())
+        nothing = Seen(targets.new_zeros(len(targets), 0), states.new_zeros(len(targets), 0))
+        return _ByRows.apply(states, table, bias, targets, *(seen or nothing))
+    logits = functional.linear(states, table).float() + bias
+    if seen is not None:
+        logits = logits.scatter_add_(1, seen.items, seen.logits.float())
     return functional.cross_entropy(logits, targets, reduction="sum")
 
 

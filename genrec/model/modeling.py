@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, BartForConditionalGeneration, BartModel
 from transformers.modeling_outputs import Seq2SeqLMOutput
@@ -121,7 +121,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         if self.training and self.config.item_loss and target_items is not None and input_ids is not None:
             asked = self._asked(input_ids, output.encoder_last_hidden_state)
             table = self.model.encoder.item_table()
-            seen = self._seen(item_ids)
+            seen = self._seen(input_ids, item_ids)
             loss = loss + self._item_loss(asked, table, seen, target_items, labels, num_items_in_batch)
         return Seq2SeqLMOutput(**{**output, "loss": loss})
 
@@ -143,8 +143,8 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         states, logits = learn(self, embedded, attention_mask, shifted)
         loss = self._loss(logits, labels, count)
         if config.item_loss and target_items is not None:
-            asked = self._asked(input_ids, states)
-            loss = loss + self._item_loss(asked, table, self._seen(item_ids), target_items, labels, count)
+            asked, seen = self._asked(input_ids, states), self._seen(input_ids, item_ids)
+            loss = loss + self._item_loss(asked, table, seen, target_items, labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
     def _learn_prefixes(
@@ -192,14 +192,17 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         """
         asked, table = self._asked(input_ids, states), self.model.encoder.item_table()
         logits = functional.linear(asked, table, self.unseen_bias()).float()
-        seen = self._seen(item_ids)
+        seen = self._seen(input_ids, item_ids)
         return logits if seen is None else logits.scatter_add(1, *seen)
 
-    def _seen(self, item_ids: Any) -> Seen | None:
-        """What being in the history adds to items' logits, if the model knows that."""
+    def _seen(self, input_ids: Any, item_ids: Any) -> Seen | None:
+        """What being in the history before [MASK] adds to items' logits, if the model knows that."""
         if self.repeats is None:
             return None
-        return self.repeats(item_ids.flip(1) if self.config.newest_first else item_ids)
+        masked = ((input_ids[..., 0] if input_ids.dim() == 3 else input_ids) == self.config.mask_token).long()
+        if self.config.newest_first:
+            item_ids, masked = item_ids.flip(1), masked.flip(1)
+        return self.repeats(item_ids * (1 - masked.cumsum(1)))
 
     def _asked(self, input_ids: Tensor, states: Tensor) -> Tensor:
         """The states [batch, d_model] that the item head reads; arguments as in `item_logits`.
@@ -243,6 +246,19 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         rows = None if seen is None else Seen(seen.items[real], seen.logits[real])
         loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real], rows)
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
+
+    def _init_weights(self, module: Any) -> None:
+        """Weights that pretrained ones lack are not drawn by BART's rule alone."""
+        if isinstance(module, Repeats):
+            nn.init.zeros_(module.weight)
+        else:
+            super()._init_weights(module)
+
+    def use_repeats(self, steps: int) -> None:
+        """Choose how many steps of a history the item head tells apart; what it knows is kept where they stay."""
+        if steps != self.config.repeats:
+            self.config.repeats = steps
+            self.repeats = Repeats(steps) if steps else None
 
     def use_sparse_ids(self, sparse: bool) -> None:
         """Choose whether the ID tables have sparse gradients."""

@@ -43,14 +43,17 @@ class Repeats(nn.Module):
         Args:
             item_ids: int64 [batch, length], oldest first; zeros, wherever they stand, are no item.
         """
-        return self._of(item_ids, (item_ids > 0) & (_next_places(item_ids) == item_ids.shape[1]))
+        again = (item_ids.unsqueeze(1) == item_ids.unsqueeze(2)) & _later(item_ids)
+        return self._of(item_ids, (item_ids > 0) & ~again.any(2))
 
     def of_prefixes(self, item_ids: Tensor) -> Seen:
         """Of all prefixes, [batch, length, length]: the n-th ends with position n; `item_ids` as above."""
         length = item_ids.shape[1]
         place = torch.arange(length, device=item_ids.device)
         before = place <= place.unsqueeze(1)
-        last = _next_places(item_ids).unsqueeze(1) > place.unsqueeze(1)
+        again = (item_ids.unsqueeze(1) == item_ids.unsqueeze(2)) & _later(item_ids)
+        next_place = torch.where(again, place, length).amin(2)  # where each item comes again
+        last = next_place.unsqueeze(1) > place.unsqueeze(1)
         rows = item_ids.unsqueeze(1).expand(-1, length, -1)
         return self._of(rows, (rows > 0) & before & last)
 
@@ -61,9 +64,7 @@ class Repeats(nn.Module):
         return Seen(torch.where(last, items, 0), logits)
 
 
-def _next_places(items: Tensor) -> Tensor:
-    """Where each position's item comes again: int64 [batch, length]; `length` where it does not."""
-    length = items.shape[1]
-    place = torch.arange(length, device=items.device)
-    again = (items.unsqueeze(1) == items.unsqueeze(2)) & (place > place.unsqueeze(1))
-    return torch.where(again, place, length).amin(2)
+def _later(items: Tensor) -> Tensor:
+    """bool [length, length]: whether the column's place comes after the row's."""
+    place = torch.arange(items.shape[1], device=items.device)
+    return place > place.unsqueeze(1)

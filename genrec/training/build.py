@@ -179,7 +179,7 @@ def _common(config: TrainConfig, dataset: Dataset, scheme: TokenScheme, terms: T
         "item_term_entries": len(terms.terms),
         "item_loss": config.item_loss,
         "item_share": first_item_share(config),
-        "repeats": config.repeats if config.item_loss else 0,
+        "repeats": config.head_repeats,
         "mask_token": scheme.special.mask,
         "input_length": config.max_length,
         "merged_tokens": {"none": 0, "item": scheme.encoder_tokens.shape[1], "id": 1}[config.encoder_merge],

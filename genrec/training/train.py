@@ -251,6 +251,7 @@ def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
     model.config.item_loss = config.item_loss
     model.config.item_share = first_item_share(config)
     model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
+    model.use_repeats(config.head_repeats)
     model.use_sparse_ids(config.sparse_ids)
     model.use_dropout(config.dropout, config.attention_dropout)
     return Built(config, pretrained.scheme, model, tokenizer)

@@ -14,7 +14,7 @@ def test_a_row_is_compared_with_the_first(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     script = importlib.import_module("one_factor")
     quick = {"d_model": 16, "heads": 2, "ffn_dim": 32, "finetune_epochs": 1, "epoch_examples": 40}
-    monkeypatch.setattr(script, "SHORT", quick)
+    monkeypatch.setattr(script, "COMMON", quick)
     data = make_dataset(tmp_path / "data")
     command = ["one_factor.py", str(data), "--folder", str(tmp_path / "runs"), "--only", "users"]
     monkeypatch.setattr("sys.argv", command)
@@ -32,5 +32,5 @@ def test_every_row_is_a_setting(monkeypatch):
     script = importlib.import_module("one_factor")
     plain = make_config({"preset": "small"}).model_dump()
     for name, changed in script.FACTORS.items():
-        made = make_config({"preset": "small", **script.SHORT, **changed}).model_dump()
+        made = make_config({"preset": "small", **script.COMMON, **changed}).model_dump()
         assert all(made[key] != plain[key] for key in changed), name

@@ -8,10 +8,13 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import BartConfig, BartForConditionalGeneration, BartTokenizerFast
 
 import genrec
+from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
 from genrec.ids import RUN_FILE
 from genrec.leftovers import OLD, PARTIAL, hidden_name
 from genrec.model.checkpoint import finish_run, load_run
+from genrec.settings import make_config
+from genrec.training.build import build
 from tests.helpers import write_dataset
 from tests.training.helpers import QUICK, assert_equal_weights, chain_dataset, weights
 
@@ -175,6 +178,24 @@ def test_text_items_start_from_a_local_bart(dataset, small_bart, tmp_path):
     words = {tokenizer.decode(row[row != run.scheme.special.pad]).strip() for row in run.scheme.encoder_tokens[1:]}
     assert words == {f"item_{number}" for number in range(1, 21)}
     assert genrec.evaluate(tmp_path / "run")["users"] == 120
+
+
+def test_finetuning_may_add_or_leave_an_item_head(dataset, tmp_path):
+    """What it knows of repeats comes and goes with it."""
+    headless = {**QUICK, "pretrain_epochs": 1, "finetune_epochs": 1, "repeats": 3, "item_loss": 0.0}
+    genrec.pretrain(dataset, tmp_path / "pre", settings=headless)
+    assert load_run(tmp_path / "pre").model.repeats is None
+    genrec.finetune(dataset, tmp_path / "headed", start=tmp_path / "pre", settings={"item_loss": 1.0})
+    assert load_run(tmp_path / "headed").model.repeats.weight.any()
+    genrec.finetune(dataset, tmp_path / "again", start=tmp_path / "headed", settings={"item_loss": 0.0})
+    assert load_run(tmp_path / "again").model.repeats is None
+
+
+def test_what_pretrained_weights_do_not_know_begins_as_zeros(dataset, small_bart):
+    """Hugging Face leaves memory as it was where nothing says what a weight begins as."""
+    settings = {"weights": str(small_bart), "max_length": 64, "repeats": 4096, "item_loss": 1.0}
+    model = build(make_config(settings), load_dataset(dataset)).model
+    assert not model.repeats.weight.any()
 
 
 def test_weights_are_taken_without_a_preset_of_theirs(dataset, small_bart, tmp_path):
