@@ -53,13 +53,12 @@ def changed(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _changes(rows: list[dict[str, Any]]) -> list[str]:
     """Below a table: what its rows were trained with where that is no preset's or default any more."""
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, None]] = {}  # by the settings, the names of their rows, each once
     for row in rows:
         whole = row["model"] == (row["settings"] or {}).get("model")  # its parts were trained with it
         if whole and (found := changed(row["settings"])):
             values = " ".join(f"--set {name}={json.dumps(value)}" for name, value in found.items())
-            told.setdefault(values, [])
-            told[values] += [name] if (name := name_of(row)) not in told[values] else []
+            told.setdefault(values, {})[name_of(row)] = None
     return [line for values, names in told.items() for line in ("", f"{', '.join(names)}: with `{values}`.")]
 
 

@@ -131,7 +131,8 @@ class TrainConfig(TrainerConfig):
     `item_loss` or `item_descriptions`, which touch all items, only of its users."""
     prior: Literal["none", "transitions"] = "none"
     """What ranks beside the model: `transitions` counts what followed each item in training, and multiplies the
-    item head, or is mixed with the decoder where there is none; validation chooses the weight, after training."""
+    item head, or is mixed with the decoder where there is none; after training, validation chooses the weight, and
+    how far apart two items may stand."""
     prefixes: Literal["all", "last"] = "all"
     """Finetuning examples: every prefix of the training sequence, or only the longest."""
     gradient_checkpointing: bool = False

@@ -167,7 +167,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
         loss = self._loss(logits[real], labels[real], count)
         if config.item_loss and target_items is not None:
             seen = self.repeats.of_prefixes(item_ids[:, 1:]) if self.repeats else None
-            rows = Seen(seen.items[real], seen.logits[real]) if seen else None
+            rows = seen.where(real) if seen else None
             loss = loss + self._item_loss(asked[real], table, rows, target_items[real], labels, count)
         return Seq2SeqLMOutput(loss=loss, logits=logits)
 
@@ -243,7 +243,7 @@ class GenRecForConditionalGeneration(BartForConditionalGeneration):
             count: Labels of the whole step.
         """
         real = items > 0
-        rows = None if seen is None else Seen(seen.items[real], seen.logits[real])
+        rows = seen.where(real) if seen else None
         loss = full_cross_entropy(asked[real], table, self.unseen_bias(), items[real], rows)
         return self.config.item_loss * loss / ((labels != IGNORED).sum() if count is None else count)
 

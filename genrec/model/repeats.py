@@ -25,6 +25,10 @@ class Seen(NamedTuple):
     items: Tensor
     logits: Tensor
 
+    def where(self, chosen: Tensor) -> "Seen":
+        """Some of the rows: [n, length] by a bool tensor of all axes but the last."""
+        return Seen(self.items[chosen], self.logits[chosen])
+
 
 class Repeats(nn.Module):
     """Learned logits by how many other items came after an item's last appearance.
@@ -43,16 +47,14 @@ class Repeats(nn.Module):
         Args:
             item_ids: int64 [batch, length], oldest first; zeros, wherever they stand, are no item.
         """
-        again = (item_ids.unsqueeze(1) == item_ids.unsqueeze(2)) & _later(item_ids)
-        return self._of(item_ids, (item_ids > 0) & ~again.any(2))
+        return self._of(item_ids, (item_ids > 0) & ~_again(item_ids).any(2))
 
     def of_prefixes(self, item_ids: Tensor) -> Seen:
         """Of all prefixes, [batch, length, length]: the n-th ends with position n; `item_ids` as above."""
         length = item_ids.shape[1]
         place = torch.arange(length, device=item_ids.device)
         before = place <= place.unsqueeze(1)
-        again = (item_ids.unsqueeze(1) == item_ids.unsqueeze(2)) & _later(item_ids)
-        next_place = torch.where(again, place, length).amin(2)  # where each item comes again
+        next_place = torch.where(_again(item_ids), place, length).amin(2)  # where each item comes again
         last = next_place.unsqueeze(1) > place.unsqueeze(1)
         rows = item_ids.unsqueeze(1).expand(-1, length, -1)
         return self._of(rows, (rows > 0) & before & last)
@@ -64,7 +66,7 @@ class Repeats(nn.Module):
         return Seen(torch.where(last, items, 0), logits)
 
 
-def _later(items: Tensor) -> Tensor:
-    """bool [length, length]: whether the column's place comes after the row's."""
+def _again(items: Tensor) -> Tensor:
+    """bool [batch, length, length]: whether a row's item comes again at the column's place."""
     place = torch.arange(items.shape[1], device=items.device)
-    return place > place.unsqueeze(1)
+    return (items.unsqueeze(1) == items.unsqueeze(2)) & (place > place.unsqueeze(1))
