@@ -42,7 +42,8 @@ def show(result: dict[str, Any]) -> None:
         console.print()
         console.print(_differences(result["rows"], console.width))
         console.print(Text("Paired bootstrap over the same users: 95 % intervals, two-sided p.", style="dim"))
-    for line in [f"runs: {result['folder']}", *(f"written: {path}" for path in result["written"])]:
+    runs = [f"runs: {result['folder']}"] if any(row["runs"] for row in result["rows"]) else []
+    for line in [*runs, *(f"written: {path}" for path in result["written"])]:
         console.print(Text(line), soft_wrap=True)
 
 

@@ -13,7 +13,7 @@ from genrec.errors import GenRecError
 from genrec.evaluation.contestants import REFERENCES
 from genrec.files import read_json
 from genrec.folders import RUN, require_kind
-from genrec.ids import FINETUNE, PRETRAIN, RUN_FILE
+from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.settings import collect_settings
 from genrec.training.settings import make_settings
@@ -54,6 +54,8 @@ class RunPlan:
         try:
             before = {**_defaults(info["config"].get("model", GENREC)), **info["config"]}
             checksum, phases, status = info["dataset"]["checksum"], info["phases"], info["status"]
+            if _never_cut(info, self.config.minutes):
+                before["minutes"] = self.config.minutes
         except (KeyError, TypeError, AttributeError) as error:
             raise GenRecError(f"{self.path / RUN_FILE} is damaged: {error!r}; {_REMEDY}") from error
         if checksum != data.checksum:
@@ -70,6 +72,13 @@ class RunPlan:
             told = ", ".join(faults[:_SHOWN]) + rest
             raise GenRecError(f"{self.path} was trained with other settings: {told}; give the same, or {_REMEDY}")
         return str(status)
+
+
+def _never_cut(info: dict[str, Any], minutes: float) -> bool:
+    """Whether a run ended before its own limit, and before another one (0 is none): with that it would be the same."""
+    if info["status"] != FINISHED or info["result"]["out_of_time"]:
+        return False
+    return not minutes or float(info["result"]["seconds"]) <= 60 * minutes
 
 
 def _defaults(model: str) -> dict[str, Any]:

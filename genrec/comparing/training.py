@@ -57,6 +57,9 @@ def what_they_lack(missing: Sequence[Missing], data: Dataset) -> dict[str, GenRe
 
 def train_missing(missing: Sequence[Missing], data: Dataset, device: str, reporter: Reporter) -> None:
     """Train one run after the other."""
+    limits = [plan.config.minutes for plan, _ in missing]
+    if len(limits) > 1 and all(limits):
+        reporter.info(f"{len(limits)} runs to train, in at most {describe_time(60 * sum(limits))}")
     for number, (plan, resume) in enumerate(missing, 1):
         from genrec.training.train import train
 

@@ -1,5 +1,6 @@
 """Which runs a comparison needs, with which settings, and whether those that are there are the same."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,28 @@ def test_the_status_of_a_run(data, tmp_path):
     assert plan(tmp_path).status(data) == "finished"
     edit_run(run, status="training")
     assert plan(tmp_path).status(data) == "training"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "result", "fits"),
+    [
+        (20, {"seconds": 1200.0, "out_of_time": []}, True),
+        (0, {"seconds": 1200.0, "out_of_time": []}, True),
+        (19, {"seconds": 1200.0, "out_of_time": []}, False),
+        (30, {"seconds": 1500.0, "out_of_time": ["finetune"]}, False),
+        (25, {"seconds": 1500.0, "out_of_time": ["finetune"]}, True),
+    ],
+)
+def test_a_run_that_needed_less_than_either_limit_is_the_same(data, tmp_path, minutes, result, fits):
+    config = {**plan(tmp_path).config.model_dump(), "minutes": 25.0}
+    run = make_item_run(tmp_path / "sasrec-seed0", data.path, "sasrec")
+    edit_run(run, phases=["pretrain", "finetune"], config=config, result=result)
+    wanted = plan(tmp_path, f"minutes={minutes}")
+    if fits:
+        assert wanted.status(data) == "finished"
+        edit_run(run, status="training")
+    with pytest.raises(GenRecError, match="with other settings: minutes") if minutes != 25 else nullcontext():
+        wanted.status(data)
 
 
 def test_other_runs_are_told_in_one_line(data, tmp_path):
