@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from genrec.baselines.settings import make_baseline_config
+from genrec.baselines.settings import CONFIGS, make_baseline_config
 from genrec.comparing.published import LEAKY
 from genrec.comparing.words import METRICS, name_of, seen_of, time_of, weights_of
 from genrec.config import GENREC
@@ -23,11 +23,59 @@ _NAMED = ("model", "preset", "indexing", "item_descriptions", "shape")
 START, END = "<!-- results -->", "<!-- end of results -->"
 
 
+_CHIEF = ("HR@10", "NDCG@10")
+"""What the summary shows."""
+
+
 def tables(folder: Path = HERE / "results") -> str:
-    """All results, one table per file, by name."""
-    return "\n\n".join(
-        table(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))
-    )
+    """All results: a summary, then one table per file, by name."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return "\n\n".join([summary(results), *map(table, results)])
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """Every model on every dataset, seen items out: HR@10 / NDCG@10, the best bold, the second underlined.
+
+    Of several results the one is shown that was trained with today's settings, then that of most seeds; leaky ones
+    and parts of a mixture have no place here.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}  # by model and dataset
+    for result in results:
+        for row in filter(_in_summary, result["rows"]):
+            there = found.setdefault(name_of(row), {})
+            there[result["dataset"]["name"]] = max(row, there.get(result["dataset"]["name"], row), key=_worth)
+    datasets = sorted({dataset for there in found.values() for dataset in there})
+    order = sorted(found, key=lambda name: -max(row["metrics"][_CHIEF[1]] for row in found[name].values()))
+    header = ["model", *datasets]
+    lines = [header, ["---"] * len(header), *([name, *_overview(found, name, datasets)] for name in order)]
+    title = f"**In short**: {' / '.join(_CHIEF)} of the test items, seen items out (* one seed):"
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _in_summary(row: dict[str, Any]) -> bool:
+    whole = row["model"] in CONFIGS
+    return whole and row["exclude_seen"] and row["indexing"] != LEAKY
+
+
+def _worth(row: dict[str, Any]) -> tuple[bool, int]:
+    return not (row["settings"] and changed(row["settings"])), len(row["seeds"])
+
+
+def _overview(found: dict[str, dict[str, dict[str, Any]]], name: str, datasets: list[str]) -> list[str]:
+    """A model's cells of the summary."""
+    cells = []
+    for dataset in datasets:
+        row = found[name].get(dataset)
+        others = [there[dataset]["metrics"] for there in found.values() if dataset in there]
+        values = (_marked(row["metrics"][metric], [other[metric] for other in others]) for metric in _CHIEF if row)
+        cells.append(" / ".join(values) + (" *" if row and len(row["seeds"]) == 1 else ""))
+    return cells
+
+
+def _marked(value: float, values: list[float]) -> str:
+    best, *rest = sorted(set(values), reverse=True)
+    text = f"{value:.4f}"
+    return f"**{text}**" if value == best else f"<u>{text}</u>" if rest and value == rest[0] else text
 
 
 def table(result: dict[str, Any]) -> str:

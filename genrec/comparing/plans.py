@@ -75,7 +75,7 @@ class RunPlan:
 
 
 def _never_cut(info: dict[str, Any], minutes: float) -> bool:
-    """Whether a run ended before its own limit, and before another one (0 is none): with that it would be the same."""
+    """Whether a run ended before its own limit, and before another one (0 is none): with that it is the same."""
     if info["status"] != FINISHED or info["result"]["out_of_time"]:
         return False
     return not minutes or float(info["result"]["seconds"]) <= 60 * minutes

@@ -66,3 +66,24 @@ def test_a_setting_of_before_is_found(results):
     assert results.changed(now | {"seed": 3, "finetune_epochs": 99}) == {"finetune_epochs": 99}
     older = {key: value for key, value in now.items() if key != "repeats"}
     assert results.changed(older) == ({"repeats": 0} if now["repeats"] else {})
+
+
+def test_the_summary_shows_whole_models_and_the_result_of_most_seeds(results):
+    def row(model, hit, seeds, **other):
+        metrics = {"HR@10": hit, "NDCG@10": hit / 2}
+        settings = make_baseline_config({"model": model}).model_dump() if model == "sasrec" else None
+        told = {"model": model, "preset": None, "indexing": None, "settings": settings, "exclude_seen": True}
+        return {**told, "metrics": metrics, "seeds": seeds, **other}
+
+    shop = {"name": "shop"}
+    one = {"dataset": shop, "rows": [row("sasrec", 0.5, [0]), row("sasrec, model alone", 0.9, [0, 1])]}
+    three = {"dataset": shop, "rows": [row("sasrec", 0.4, [0, 1, 2]), row("sasrec", 0.8, [0], exclude_seen=False)]}
+    other = {"dataset": {"name": "other"}, "rows": [row("popularity", 0.1, []), row("sasrec", 0.2, [4])]}
+    lines = results.summary([one, other, three]).split("\n")
+    assert lines[2] == "| model | other | shop |"
+    assert lines[4:] == [
+        "| sasrec | **0.2000** / **0.1000** * | **0.4000** / **0.2000** |",
+        "| popularity | <u>0.1000</u> / <u>0.0500</u> |  |",
+    ]
+    leaky = {"dataset": shop, "rows": [row("genrec", 0.9, [0], indexing="leaky-sequential")]}
+    assert "genrec" not in results.summary([leaky, three])
