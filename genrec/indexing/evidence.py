@@ -66,8 +66,9 @@ class Evidence:
 def relabelled(evidence: Evidence, seen: Sequences, seed: int) -> tuple[Evidence, Ints]:
     """Give the items labels that say nothing.
 
-    A source that numbers the same items otherwise gets the same labels for all items that `seen` shows, so it gets
-    the same codes: the order of first appearance is shuffled, not the order of the numbers.
+    A source that numbers the same items otherwise gets the same labels for all items that `seen` shows, since the
+    order of first appearance is shuffled, not the order of the numbers; so it gets the same codes, but of rules that
+    read what is said of unseen items.
 
     Args:
         evidence: In the dataset's item indexes.

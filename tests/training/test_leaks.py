@@ -20,50 +20,53 @@ SETTINGS = {
     "prior": "transitions",
     "indexing": "hybrid",
 }
+AS_SMALL = {"encoder_merge": "id", "distances": 8, "repeats": 4, "user_buckets": 0, "item_loss": 4.0}
+"""What the preset of that name changes of it."""
 USERS, ITEMS = 60, 40
-NOWHERE, TEST, VALIDATION = 0, 1, 2
+NOWHERE, TEST, VALIDATION, BOTH = (), (1,), (2,), (1, 2)
 """Places from a sequence's end."""
 
 
-@pytest.fixture(scope="module")
-def run_of(tmp_path_factory):
-    """Trains on a dataset in which everybody's item at a place is another."""
+@pytest.fixture(scope="module", params=[{}, AS_SMALL], ids=["tokens", "small"])
+def run_of(tmp_path_factory, request):
+    """Trains on a dataset in which everybody's items at some places are others."""
     root = tmp_path_factory.mktemp("leaks")
     source = load_dataset(make_dataset(root / "source", USERS, ITEMS)).sequences
     rows = [row.tolist() for row in np.split(source.items, source.offsets[1:-1])]
 
-    def train(place):
-        run = root / f"run{place}"
+    def train(places):
+        name = "".join(map(str, places))
+        run = root / f"run{name}"
         if not run.exists():
             told = [list(row) for row in rows]
             for number, row in enumerate(told):
-                if place and len(row) >= 3:  # shorter ones are all training
+                for place in places if len(row) >= 3 else ():  # shorter ones are all training
                     row[-place] = number * 7 % ITEMS + 1
             names = [f"u{n}" for n in range(USERS)], [f"i{n}" for n in range(ITEMS)]
-            write_dataset(root / f"data{place}", *names, told)
-            genrec.train(root / f"data{place}", run, settings=SETTINGS)
+            write_dataset(root / f"data{name}", *names, told)
+            genrec.train(root / f"data{name}", run, settings=SETTINGS | request.param)
         return run
 
     return train
 
 
-@pytest.mark.parametrize("place", [TEST, VALIDATION])
-def test_other_items_there_change_neither_weights_nor_tokens(run_of, place):
-    assert_equal_weights(run_of(NOWHERE), run_of(place))
-    first, other = ((run_of(at) / "item_tokens.parquet").read_bytes() for at in (NOWHERE, place))
+@pytest.mark.parametrize("places", [TEST, VALIDATION, BOTH])
+def test_other_items_there_change_neither_weights_nor_tokens(run_of, places):
+    assert_equal_weights(run_of(NOWHERE), run_of(places))
+    first, other = ((run_of(at) / "item_tokens.parquet").read_bytes() for at in (NOWHERE, places))
     assert first == other
 
 
 def test_other_test_items_change_nothing_that_validation_chooses(run_of):
-    first, other = (read_json(run_of(place) / "run.json")["result"] for place in (NOWHERE, TEST))
+    first, other = (read_json(run_of(places) / "run.json")["result"] for places in (NOWHERE, TEST))
     for part in ("best", "item_head", "prior"):
         assert first[part] == other[part]
-    counts = [load_followers(run_of(place) / "transitions.parquet", ITEMS) for place in (NOWHERE, TEST)]
+    counts = [load_followers(run_of(places) / "transitions.parquet", ITEMS) for places in (NOWHERE, TEST)]
     np.testing.assert_array_equal(counts[0].items, counts[1].items)
     np.testing.assert_array_equal(counts[0].counts, counts[1].counts)
 
 
 def test_other_validation_items_are_noticed_by_validation(run_of):
     """Or the tests above would say nothing."""
-    first, other = (read_json(run_of(place) / "run.json")["result"]["best"] for place in (NOWHERE, VALIDATION))
+    first, other = (read_json(run_of(places) / "run.json")["result"]["best"] for places in (NOWHERE, VALIDATION))
     assert first != other
