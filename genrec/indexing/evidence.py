@@ -67,7 +67,7 @@ def relabelled(evidence: Evidence, seen: Sequences, seed: int) -> tuple[Evidence
     """Give the items labels that say nothing.
 
     A source that numbers the same items otherwise gets the same labels for all items that `seen` shows, since the
-    order of first appearance is shuffled, not the order of the numbers; so it gets the same codes, but of rules that
+    order of first appearance is shuffled, not that of the numbers. So it gets the same codes, but for rules that
     read what is said of unseen items.
 
     Args:
