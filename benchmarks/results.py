@@ -11,7 +11,7 @@ from typing import Any
 
 from genrec.baselines.settings import CONFIGS, make_baseline_config
 from genrec.comparing.published import LEAKY
-from genrec.comparing.words import METRICS, name_of, seen_of, time_of, weights_of
+from genrec.comparing.words import METRICS, name_of, p_of, seen_of, time_of, weights_of
 from genrec.config import GENREC
 from genrec.settings import make_config
 
@@ -48,17 +48,31 @@ def summary(results: list[dict[str, Any]]) -> str:
     order = sorted(found, key=lambda name: -max(row["metrics"][_CHIEF[1]] for row in found[name].values()))
     header = ["model", *datasets]
     lines = [header, ["---"] * len(header), *([name, *_overview(found, name, datasets)] for name in order)]
-    title = f"**In short**: {' / '.join(_CHIEF)} of the test items, seen items out (* one seed):"
+    title = (
+        f"**In short**: {' / '.join(_CHIEF)} of the test items, seen items out (* one seed, † settings of before):"
+    )
     return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _in_summary(row: dict[str, Any]) -> bool:
-    whole = row["model"] in CONFIGS
-    return whole and row["exclude_seen"] and row["indexing"] != LEAKY
+    return _whole(row) and row["exclude_seen"] and row["indexing"] != LEAKY
+
+
+def _whole(row: dict[str, Any]) -> bool:
+    """Whether a row is no part of a mixture."""
+    return row["model"] in CONFIGS
 
 
 def _worth(row: dict[str, Any]) -> tuple[bool, int]:
-    return not (row["settings"] and changed(row["settings"])), len(row["seeds"])
+    return not _outdated(row), len(row["seeds"])
+
+
+def _outdated(row: dict[str, Any]) -> bool:
+    return bool(row["settings"] and changed(row["settings"]))
+
+
+def _marks(row: dict[str, Any]) -> str:
+    return (" *" if len(row["seeds"]) == 1 else "") + (" †" if _outdated(row) else "")
 
 
 def _overview(found: dict[str, dict[str, dict[str, Any]]], name: str, datasets: list[str]) -> list[str]:
@@ -68,7 +82,7 @@ def _overview(found: dict[str, dict[str, dict[str, Any]]], name: str, datasets: 
         row = found[name].get(dataset)
         others = [there[dataset]["metrics"] for there in found.values() if dataset in there]
         values = (_marked(row["metrics"][metric], [other[metric] for other in others]) for metric in _CHIEF if row)
-        cells.append(" / ".join(values) + (" *" if row and len(row["seeds"]) == 1 else ""))
+        cells.append(" / ".join(values) + (_marks(row) if row else ""))
     return cells
 
 
@@ -85,10 +99,29 @@ def table(result: dict[str, Any]) -> str:
     spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
     sizes = ", ".join(f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
     leaky = "the paper's leaky item numbers; " if any(row["indexing"] == LEAKY for row in result["rows"]) else ""
-    title = f"**{data['name']}** ({leaky}{sizes}; test, all users{spread}; torch {versions['torch']}):"
+    first, *others = dict.fromkeys(name_of(row) for row in result["rows"] if _whole(row))
+    beside = f" beside {', '.join(others)}" if others else ""
+    facts = f"{leaky}{sizes}; test, all users{spread}; torch {versions['torch']}"
+    title = f"**{data['name']}: {first}{beside}** ({facts}):"
     header = ["model", "seen items", *METRICS, "training", "weights"]
     lines = [header, ["---"] * len(header), *(cells for row in result["rows"] for cells in _lines(row))]
-    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines), *_changes(result["rows"])])
+    below = [*_differences(result["rows"]), *_changes(result["rows"])]
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines), *below])
+
+
+def _differences(rows: list[dict[str, Any]]) -> list[str]:
+    """Below a table: how far models are from the best, seen items out."""
+    told = []
+    for row in rows:
+        found = row["difference"]
+        if found and row["exclude_seen"] and _whole(row):
+            p = "" if found["p"] < 0.001 else f", p {p_of(found['p'])}"
+            numbers = f"{found['difference']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]{p}"
+            told.append(f"{name_of(row)} {numbers}")
+    if not told:
+        return []
+    best = next(row for row in rows if row["exclude_seen"] and not row["difference"])
+    return ["", f"{_CHIEF[1]} minus that of {name_of(best)}, seen items out, 95 %: {'; '.join(told)}."]
 
 
 def changed(settings: dict[str, Any]) -> dict[str, Any]:
@@ -103,8 +136,8 @@ def _changes(rows: list[dict[str, Any]]) -> list[str]:
     """Below a table: what its rows were trained with where that is no preset's or default any more."""
     told: dict[str, dict[str, None]] = {}  # by the settings, the names of their rows, each once
     for row in rows:
-        whole = row["model"] == (row["settings"] or {}).get("model")  # its parts were trained with it
-        if whole and (found := changed(row["settings"])):
+        if _whole(row) and _outdated(row):  # its parts were trained with it
+            found = changed(row["settings"])
             values = " ".join(f"--set {name}={json.dumps(value)}" for name, value in found.items())
             told.setdefault(values, {})[name_of(row)] = None
     return [line for values, names in told.items() for line in ("", f"{', '.join(names)}: with `{values}`.")]
