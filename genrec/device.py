@@ -25,3 +25,11 @@ def choose_device(name: str = "auto") -> torch.device:
         )
     torch.backends.cuda.enable_cudnn_sdp(False)
     return torch.device("cuda")
+
+
+def name_device(device: torch.device) -> str:
+    """What a device is called: a GPU by its name, the CPU with the threads that it has for torch."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"

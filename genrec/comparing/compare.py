@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,7 @@ ALL: Final = tuple(CONFIGS)
 
 BEAMS: Final = 20
 
-_PACKAGES: Final = ("genrec", "torch", "transformers")
+_PACKAGES: Final = ("genrec", "torch", "transformers", "numpy")
 
 
 def compare(
@@ -76,7 +77,7 @@ def compare(
         {"dataset": {"name", "path", "checksum", "users", "items", "interactions"}, "folder", "protocol": {"split",
         "users", "sampled_users", "items", "beams", "targets_in_history", "chief_metric"}, "rows": of
         `genrec.comparing.rows.make_rows`, those with seen items kept first, "published": where published values
-        come from, or None, "versions", "seconds", "written": the files}.
+        come from, or None, "versions", "date", "seconds", "written": the files}.
 
     Raises:
         GenRecError: The dataset, a model's name or setting, a run in the folder or an output is at fault.
@@ -200,6 +201,7 @@ def _describe(
             "chief_metric": CHIEF,
         },
         "rows": rows,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "published": published.source if published and any(row["published"] for row in rows) else None,
     }

@@ -29,8 +29,8 @@ class Published:
     def of(self, model: str, indexing: str | None, exclude_seen: bool) -> dict[str, Any] | None:
         """{"metrics", "words"} of a model, or None; the words say whether ours were found as the paper's were.
 
-        Only GenRec with the numbers of the published files, seen items kept, follows the paper's protocol: where
-        other models' values come from the paper does not say.
+        Only GenRec with leaky item numbers, seen items kept, follows the paper's protocol, in codes or in texts;
+        where other models' values come from the paper does not say.
         """
         metrics = self._models.get(re.sub(r"\W|_", "", model.lower()))
         if metrics is None:

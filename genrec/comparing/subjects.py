@@ -25,8 +25,8 @@ class Subject:
         model: Its name, with the part of GenRec's mixture that ranks alone.
         contestants: Who ranks, one per seed; a reference has one.
         facts: What is known besides: "seeds", "runs", "preset", "indexing", "parameters", "seconds" of training,
-            "epochs" (both the mean over the seeds), "out_of_time", "shares" that validation chose for GenRec's
-            mixture, per seed, and "settings", those of the first seed.
+            "epochs" (both the mean over the seeds), "out_of_time", "devices" that they were trained on, "shares"
+            that validation chose for GenRec's mixture, per seed, and "settings", those of the first seed.
         part: Whether it is a part of a model's mixture.
     """
 
@@ -45,6 +45,7 @@ NOTHING: dict[str, Any] = {
     "seconds": None,
     "epochs": None,
     "out_of_time": False,
+    "devices": [],
     "shares": [],
     "settings": None,
 }
@@ -109,6 +110,7 @@ def run_facts(plans: Sequence[RunPlan]) -> dict[str, Any]:
         "seconds": float(np.mean([result["seconds"] for result in results])),
         "epochs": float(np.mean([sum(result["epochs"].values()) for result in results])),
         "out_of_time": any(result.get("out_of_time") for result in results),
+        "devices": sorted({info["device"] for info in infos if "device" in info}),
         "shares": [_shares(result) for result in results if "prior" in result or "item_head" in result],
         "settings": {name: value for name, value in config.items() if name != "seed"},
     }

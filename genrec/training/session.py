@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from genrec import ranks
 from genrec.data.dataset import Dataset
 from genrec.data.split import train_part
+from genrec.device import name_device
 from genrec.files import read_json, remove, write_json
 from genrec.ids import CHECKPOINTS, FINETUNE, METRICS_FILE, PRETRAIN, RUN_FILE
 from genrec.model.checkpoint import finish_run
@@ -95,7 +97,14 @@ class Session:
     def _write(self, result: dict[str, Any]) -> None:
         self.built.save_extras(self.folder)
         parameters = sum(weight.numel() for weight in self.built.model.parameters())
-        finish_run(self.folder, self.built.model, result=result, parameters=parameters)
+        finish_run(
+            self.folder,
+            self.built.model,
+            result=result,
+            parameters=parameters,
+            device=name_device(self.device),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
         remove(self.folder / CHECKPOINTS)
 
     def _train(self, phase: str, limit: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+from datetime import UTC, datetime
 
 import pytest
 
@@ -41,6 +42,7 @@ def test_one_json_document_with_both_rules(place):
     assert result["folder"] == str(place / "data-compare")
     assert result["dataset"]["users"] == 30
     assert result["published"] is None
+    assert datetime.fromisoformat(result["date"]).tzinfo == UTC
     rows = [(row["model"], row["exclude_seen"]) for row in result["rows"]]
     assert rows == [(model, seen) for seen in (False, True) for model in MODELS.split(",")]
     for row in result["rows"]:
@@ -51,6 +53,7 @@ def test_one_json_document_with_both_rules(place):
             assert row["parameters"] > 0
             assert row["seconds"] > 0
             assert (row["seeds"], row["out_of_time"]) == ([0], False)
+            assert re.fullmatch(r"cpu, \d+ threads?", *row["devices"])
         if row["model"] == "transitions":
             assert (row["parameters"], row["seconds"], row["runs"]) == (None, None, [])
 
