@@ -24,7 +24,7 @@ def full_cross_entropy(
     Args:
         states: float [n, width].
         table: float [items + 1, width].
-        bias: float [items + 1], constant; -inf keeps an item out.
+        bias: float [items + 1], constant: 0, or -inf, which keeps an item out.
         targets: int64 [n].
         seen: Of n histories: logits that are added to those of their items.
     """
@@ -51,22 +51,25 @@ class _ByRows(torch.autograd.Function):
         seen: Tensor,
         added: Tensor,
     ) -> Tensor:
-        to_states, to_table = torch.empty_like(states), torch.zeros_like(table)
-        to_added = torch.empty_like(added)
+        to_states, to_table, to_added = map(torch.empty_like, (states, table, added))
+        left_out = bias.isinf().nonzero()[:, 0]
         total = states.new_zeros(())
         room = states.new_empty(min(_ROWS, len(states)), len(table))
-        for first in range(0, len(states), _ROWS):
+        for first in range(0, max(1, len(states)), _ROWS):
             rows = slice(first, first + _ROWS)
             part, target = states[rows], targets[rows].unsqueeze(1)
-            values = torch.addmm(bias, part, table.t(), out=room[: len(part)])  # [rows, items + 1], logits
-            values.scatter_add_(1, seen[rows], added[rows])
+            values = torch.mm(part, table.t(), out=room[: len(part)])  # [rows, items + 1], logits
+            values.index_fill_(1, left_out, -torch.inf).scatter_add_(1, seen[rows], added[rows])
             most, own = values.amax(1, keepdim=True), values.gather(1, target)
             torch.softmax(values, 1, out=values)
             total += (most - values.amax(1, keepdim=True).log() - own).sum()
             values.scatter_add_(1, target, torch.full_like(own, -1.0))
             to_added[rows] = values.gather(1, seen[rows])
             torch.mm(values, table, out=to_states[rows])
-            to_table.addmm_(values.t(), part)
+            if first:
+                to_table.addmm_(values.t(), part)
+            else:
+                torch.mm(values.t(), part, out=to_table)
         ctx.save_for_backward(to_states, to_added)
         ctx.to_table = to_table  # as large whatever the batch, so that it is no activation of an example
         return total

@@ -8,7 +8,7 @@ from genrec.model.losses import full_cross_entropy
 from genrec.model.repeats import Seen
 
 
-@pytest.mark.parametrize("rows", [1, 256, 600])
+@pytest.mark.parametrize("rows", [0, 1, 256, 600])
 @pytest.mark.parametrize("length", [None, 5])
 def test_value_and_gradients_are_those_of_torch(rows, length):
     torch.manual_seed(0)
