@@ -2,12 +2,15 @@
 
 Example: python benchmarks/results.py
 
-Each file of benchmarks/results/ is what `genrec compare` printed; README's part between two marks is made of them.
+Each file of benchmarks/results/ is what `genrec compare` printed, and each below details/ what `genrec eval` did;
+README's part between two marks is made of them.
 """
 
 import json
 from pathlib import Path
 from typing import Any
+
+from details import details
 
 from genrec.baselines.settings import CONFIGS, make_baseline_config
 from genrec.comparing.published import LEAKY
@@ -28,9 +31,13 @@ _CHIEF = ("HR@10", "NDCG@10")
 
 
 def tables(folder: Path = HERE / "results") -> str:
-    """All results: a summary, then one table per file, by name."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return "\n\n".join([summary(results), *map(table, results)])
+    """All results: a summary, one model in detail, then one table per file, by name."""
+    results, detailed = _read(folder), _read(folder / "details")
+    return "\n\n".join([summary(results), *map(details, detailed), *map(table, results)])
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
 def summary(results: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,19 @@ def test_the_summary_shows_whole_models_and_the_result_of_most_seeds(results):
     ]
     leaky = {"dataset": shop, "rows": [row("genrec", 0.9, [0], indexing="leaky-sequential")]}
     assert "genrec" not in results.summary([leaky, three])
+
+
+def test_details_show_every_slice_and_the_search(results):
+    path = ROOT / "benchmarks" / "results" / "details" / "beauty.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert not result["protocol"]["sampled_users"]
+    text = results.details(result)
+    for kind in ("history", "popularity"):
+        parts = result["slices"][kind]
+        assert sum(part["users"] for part in parts) == result["users"]
+        for part in parts:
+            assert re.search(
+                rf"\| \w+: {part['slice']}.* \| {part['users']:,} \| {part['metrics']['HR@10']:.4f} / ", text
+            )
+    for row in result["calibration"]:
+        assert f"({row['metrics']['HR@10']:.4f} / {row['metrics']['NDCG@10']:.4f})" in text
