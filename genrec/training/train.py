@@ -5,6 +5,7 @@ torch is imported only once settings, dataset and output are checked, so that a 
 
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from genrec.files import atomic_folder, check_output, read_json
 from genrec.folders import RUN, require_kind
 from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE, WEIGHTS_FILE
 from genrec.leftovers import clear_leftovers
+from genrec.locking import alone
 from genrec.progress import SILENT, Reporter
 from genrec.settings import collect_settings, make_config
 from genrec.training.settings import make_settings
@@ -105,35 +107,55 @@ def run_phases(
     given = collect_settings(preset, Path(config) if config else None, settings, seed, model, CONFIGS)
     data = load_dataset(dataset)
     inputs = [Path(path) for path in (dataset, start) if path]
-    before = ranks.on_main(lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs))
-    if before and before["status"] == FINISHED:
-        reporter.info(f"{output} is finished already; there is nothing to resume")
-        return before["result"]
-    pretrained = _open(start, before)
-    run_config: Settings
-    if before:
-        run_config = _settings_of(before["config"])
-    elif pretrained:
-        run_config = _inherit(given, pretrained, data)
-    else:
-        run_config = _with_pretraining(make_settings(given), given, phases)
-    _check_epochs(run_config, phases)
+    with ExitStack() as held:
+        _hold(output, held)
+        before = ranks.on_main(
+            lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs)
+        )
+        if before and before["status"] == FINISHED:
+            reporter.info(f"{output} is finished already; there is nothing to resume")
+            return before["result"]
+        pretrained = _open(start, before)
+        run_config: Settings
+        if before:
+            run_config = _settings_of(before["config"])
+        elif pretrained:
+            run_config = _inherit(given, pretrained, data)
+        else:
+            run_config = _with_pretraining(make_settings(given), given, phases)
+        _check_epochs(run_config, phases)
 
-    import torch
+        import torch
 
-    from genrec.device import choose_device
-    from genrec.training.arguments import choose_precision
-    from genrec.training.session import Session
+        from genrec.device import choose_device
+        from genrec.training.arguments import choose_precision
+        from genrec.training.session import Session
 
-    target = choose_device(device)
-    choose_precision(run_config.precision, target)  # before anything is written
-    # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise: `Lanes`
-    # tells it in mid-training, so it is told from the start, that resumed runs may repeat what unbroken ones did.
-    torch.set_num_threads(torch.get_num_threads())
-    built = _build(run_config, data, pretrained)
-    if not before:
-        ranks.on_main(lambda: _start(output, force, data, built, phases, pretrained))
-    return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
+        target = choose_device(device)
+        choose_precision(run_config.precision, target)  # before anything is written
+        # Told explicitly, matrix products divide their work otherwise than by default, and round otherwise:
+        # `Lanes` tells it in mid-training, so it is told from the start, that resumed runs may repeat what
+        # unbroken ones did.
+        torch.set_num_threads(torch.get_num_threads())
+        built = _build(run_config, data, pretrained)
+        if not before:
+            ranks.on_main(lambda: _start(output, force, data, built, phases, pretrained))
+            _hold(output, held)
+        return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
+
+
+def _hold(output: Path, held: ExitStack) -> None:
+    """Keep other processes from a run that is there, as long as `held` is open.
+
+    Raises:
+        GenRecError: One is training it.
+    """
+
+    def hold() -> None:
+        if output.is_dir():
+            held.enter_context(alone(output))
+
+    ranks.on_main(hold)
 
 
 def _look(

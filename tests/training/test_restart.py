@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from genrec import locking
 from genrec.errors import GenRecError
+from genrec.locking import alone
 from genrec.training import checkpoints
 from genrec.training.checkpoints import drop_old, last_whole_checkpoint, staged
 from genrec.training.train import train
@@ -195,3 +197,30 @@ def test_a_checkpoint_appears_only_when_it_is_whole(tmp_path):
     (tmp_path / "checkpoint-9").mkdir()
     assert last_whole_checkpoint(tmp_path) == final
     assert not (tmp_path / "checkpoint-9").exists()
+
+
+def test_a_run_that_another_process_trains_is_left_alone(dataset, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(locking, "_PATIENCE", 0.0)
+    run = shutil.copytree(whole, tmp_path / "run")
+    with alone(run):
+        for how in ({"resume": True}, {"force": True}):
+            with pytest.raises(GenRecError, match="is being trained by another process"):
+                train(dataset, run, settings=SETTINGS, **how)
+    assert_equal_weights(whole, run)
+    assert train(dataset, run, settings=SETTINGS, resume=True)["run"] == str(whole)
+    held = []
+    monkeypatch.setattr(
+        Validation, "__call__", lambda *_, **__: held.append(_taken(tmp_path / "new")) or {"NDCG@10": 0.5}
+    )
+    train(dataset, tmp_path / "new", settings=SETTINGS)
+    assert held
+    assert all(held)
+    assert not _taken(tmp_path / "new")
+
+
+def _taken(folder):
+    try:
+        with alone(folder):
+            return False
+    except GenRecError:
+        return True
