@@ -34,6 +34,8 @@ def _scores(metrics: dict[str, float]) -> str:
 
 def _beams(rows: list[dict[str, Any]]) -> str:
     """A sentence on the search."""
-    exact = next(row for row in rows if not row["beams"])
-    told = [f"{row['beams']} beams {row['found']:.2%} ({_scores(row['metrics'])})" for row in rows if row["beams"]]
-    return f"Of the lists that scoring every item gives ({_scores(exact['metrics'])}): {', '.join(told)}."
+    told = []
+    for row in rows:
+        found = f"{row['beams']} beams find {100 * row['found']:.2f} %" if row["beams"] else "their own metrics"
+        told.append(f"{found} ({_scores(row['metrics'])})")
+    return f"Of the items in the lists that scoring every item gives, {', '.join(told)}."

@@ -14,6 +14,7 @@ from details import details
 
 from genrec.baselines.settings import CONFIGS, make_baseline_config
 from genrec.comparing.published import LEAKY
+from genrec.comparing.rows import CHIEF
 from genrec.comparing.words import METRICS, name_of, p_of, seen_of, time_of, weights_of
 from genrec.config import GENREC
 from genrec.settings import make_config
@@ -26,7 +27,7 @@ _NAMED = ("model", "preset", "indexing", "item_descriptions", "shape")
 START, END = "<!-- results -->", "<!-- end of results -->"
 
 
-_CHIEF = ("HR@10", "NDCG@10")
+_SHOWN = ("HR@10", CHIEF)
 """What the summary shows."""
 
 
@@ -43,20 +44,20 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 def summary(results: list[dict[str, Any]]) -> str:
     """Every model on every dataset, seen items out: HR@10 / NDCG@10, the best bold, the second underlined.
 
-    Of several results the one is shown that was trained with today's settings, then that of most seeds; leaky ones
-    and parts of a mixture have no place here.
+    Of several results the one is shown that was trained with today's settings, then that of most seeds, then the
+    first; leaky ones and parts of a mixture have no place here.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}  # by model and dataset
     for result in results:
         for row in filter(_in_summary, result["rows"]):
             there = found.setdefault(name_of(row), {})
-            there[result["dataset"]["name"]] = max(row, there.get(result["dataset"]["name"], row), key=_worth)
+            there[result["dataset"]["name"]] = max(there.get(result["dataset"]["name"], row), row, key=_worth)
     datasets = sorted({dataset for there in found.values() for dataset in there})
-    order = sorted(found, key=lambda name: -max(row["metrics"][_CHIEF[1]] for row in found[name].values()))
+    order = sorted(found, key=lambda name: -max(row["metrics"][CHIEF] for row in found[name].values()))
     header = ["model", *datasets]
     lines = [header, ["---"] * len(header), *([name, *_overview(found, name, datasets)] for name in order)]
     title = (
-        f"**In short**: {' / '.join(_CHIEF)} of the test items, seen items out (* one seed, † settings of before):"
+        f"**In short**: {' / '.join(_SHOWN)} of the test items, seen items out (* one seed, † settings of before):"
     )
     return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
@@ -88,7 +89,7 @@ def _overview(found: dict[str, dict[str, dict[str, Any]]], name: str, datasets: 
     for dataset in datasets:
         row = found[name].get(dataset)
         others = [there[dataset]["metrics"] for there in found.values() if dataset in there]
-        values = (_marked(row["metrics"][metric], [other[metric] for other in others]) for metric in _CHIEF if row)
+        values = (_marked(row["metrics"][metric], [other[metric] for other in others]) for metric in _SHOWN if row)
         cells.append(" / ".join(values) + (_marks(row) if row else ""))
     return cells
 
@@ -106,10 +107,10 @@ def table(result: dict[str, Any]) -> str:
     spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
     sizes = ", ".join(f"{data[name]:,} {name}" for name in ("users", "items", "interactions"))
     leaky = "the paper's leaky item numbers; " if any(row["indexing"] == LEAKY for row in result["rows"]) else ""
-    first, *others = dict.fromkeys(name_of(row) for row in result["rows"] if _whole(row))
-    beside = f" beside {', '.join(others)}" if others else ""
+    names = list(dict.fromkeys(name_of(row) for row in result["rows"] if _whole(row)))
+    beside = f" beside {', '.join(names[1:])}" if names[1:] else ""
     facts = f"{leaky}{sizes}; test, all users{spread}; torch {versions['torch']}"
-    title = f"**{data['name']}: {first}{beside}** ({facts}):"
+    title = f"**{data['name']}: {names[0]}{beside}** ({facts}):"
     header = ["model", "seen items", *METRICS, "training", "weights"]
     lines = [header, ["---"] * len(header), *(cells for row in result["rows"] for cells in _lines(row))]
     below = [*_differences(result["rows"]), *_changes(result["rows"])]
@@ -128,7 +129,7 @@ def _differences(rows: list[dict[str, Any]]) -> list[str]:
     if not told:
         return []
     best = next(row for row in rows if row["exclude_seen"] and not row["difference"])
-    return ["", f"{_CHIEF[1]} minus that of {name_of(best)}, seen items out, 95 %: {'; '.join(told)}."]
+    return ["", f"{CHIEF} minus that of {name_of(best)}, seen items out, 95 %: {'; '.join(told)}."]
 
 
 def changed(settings: dict[str, Any]) -> dict[str, Any]:

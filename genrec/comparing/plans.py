@@ -54,7 +54,7 @@ class RunPlan:
         try:
             before = {**_defaults(info["config"].get("model", GENREC)), **info["config"]}
             checksum, phases, status = info["dataset"]["checksum"], info["phases"], info["status"]
-            if _never_cut(info, self.config.minutes):
+            if before["minutes"] != self.config.minutes and _never_cut(info, self.config.minutes):
                 before["minutes"] = self.config.minutes
         except (KeyError, TypeError, AttributeError) as error:
             raise GenRecError(f"{self.path / RUN_FILE} is damaged: {error!r}; {_REMEDY}") from error
@@ -76,9 +76,11 @@ class RunPlan:
 
 def _never_cut(info: dict[str, Any], minutes: float) -> bool:
     """Whether a run ended before its own limit, and before another one (0 is none): with that it is the same."""
-    if info["status"] != FINISHED or info["result"]["out_of_time"]:
+    result = info["result"] if info["status"] == FINISHED else None
+    if result is None or result.get("out_of_time"):
         return False
-    return not minutes or float(info["result"]["seconds"]) <= 60 * minutes
+    pretrained = result["epochs"][PRETRAIN] > 0  # which has a share of the limit for itself
+    return not minutes or (not pretrained and float(result["seconds"]) <= 60 * minutes)
 
 
 def _defaults(model: str) -> dict[str, Any]:

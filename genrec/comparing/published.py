@@ -29,7 +29,7 @@ class Published:
     def of(self, model: str, indexing: str | None, exclude_seen: bool) -> dict[str, Any] | None:
         """{"metrics", "words"} of a model, or None; the words say whether ours were found as the paper's were.
 
-        Only GenRec with leaky item numbers, seen items kept, follows the paper's protocol, in codes or in texts;
+        Only GenRec with leaky item numbers, seen items kept, follows the paper's protocol;
         where other models' values come from the paper does not say.
         """
         metrics = self._models.get(re.sub(r"\W|_", "", model.lower()))

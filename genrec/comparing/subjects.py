@@ -25,7 +25,7 @@ class Subject:
         model: Its name, with the part of GenRec's mixture that ranks alone.
         contestants: Who ranks, one per seed; a reference has one.
         facts: What is known besides: "seeds", "runs", "preset", "indexing", "parameters", "seconds" of training,
-            "epochs" (both the mean over the seeds), "out_of_time", "devices" that they were trained on, "shares"
+            "epochs" (both the mean over the seeds), "out_of_time", "devices" that they ended on, "shares"
             that validation chose for GenRec's mixture, per seed, and "settings", those of the first seed.
         part: Whether it is a part of a model's mixture.
     """

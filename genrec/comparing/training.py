@@ -59,7 +59,7 @@ def train_missing(missing: Sequence[Missing], data: Dataset, device: str, report
     """Train one run after the other."""
     limits = [plan.config.minutes for plan, _ in missing]
     if len(limits) > 1 and all(limits):
-        reporter.info(f"{len(limits)} runs to train, in at most {describe_time(60 * sum(limits))}")
+        reporter.info(f"{len(limits)} runs to train, at most {describe_time(60 * sum(limits))} of training")
     for number, (plan, resume) in enumerate(missing, 1):
         from genrec.training.train import train
 

@@ -107,11 +107,14 @@ def run_phases(
     given = collect_settings(preset, Path(config) if config else None, settings, seed, model, CONFIGS)
     data = load_dataset(dataset)
     inputs = [Path(path) for path in (dataset, start) if path]
+
+    def look() -> dict[str, Any] | None:
+        return _look(output, given, data, phases, resume=resume, force=force, inputs=inputs)
+
+    ranks.on_main(look)  # faults are told before anything is written
     with ExitStack() as held:
-        _hold(output, held)
-        before = ranks.on_main(
-            lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs)
-        )
+        ranks.on_main(lambda: held.enter_context(alone(output)))
+        before = ranks.on_main(look)
         if before and before["status"] == FINISHED:
             reporter.info(f"{output} is finished already; there is nothing to resume")
             return before["result"]
@@ -140,22 +143,7 @@ def run_phases(
         built = _build(run_config, data, pretrained)
         if not before:
             ranks.on_main(lambda: _start(output, force, data, built, phases, pretrained))
-            _hold(output, held)
         return Session(output, data, built, target, save_every, reporter, trackers, on_validation).run(phases)
-
-
-def _hold(output: Path, held: ExitStack) -> None:
-    """Keep other processes from a run that is there, as long as `held` is open.
-
-    Raises:
-        GenRecError: One is training it.
-    """
-
-    def hold() -> None:
-        if output.is_dir():
-            held.enter_context(alone(output))
-
-    ranks.on_main(hold)
 
 
 def _look(

@@ -86,6 +86,10 @@ def test_the_summary_shows_whole_models_and_the_result_of_most_seeds(results):
         "| sasrec | **0.2000** / **0.1000** * | **0.4000** / **0.2000** |",
         "| popularity | <u>0.1000</u> / <u>0.0500</u> |  |",
     ]
+    before = make_baseline_config({"model": "sasrec", "dropout": 0.25}).model_dump()
+    older = {"dataset": shop, "rows": [row("sasrec", 0.9, [0, 1, 2], settings=before)]}
+    assert "0.5000** / **0.2500** * |" in results.summary([older, one])
+    assert "0.9000** / **0.4500** † |" in results.summary([older])
     leaky = {"dataset": shop, "rows": [row("genrec", 0.9, [0], indexing="leaky-sequential")]}
     assert "genrec" not in results.summary([leaky, three])
 
@@ -104,3 +108,19 @@ def test_details_show_every_slice_and_the_search(results):
             )
     for row in result["calibration"]:
         assert f"({row['metrics']['HR@10']:.4f} / {row['metrics']['NDCG@10']:.4f})" in text
+
+
+def test_differences_are_those_of_whole_models_with_seen_items_out(results):
+    def row(model, found, excluded=True):
+        told = {"model": model, "preset": None, "indexing": None, "settings": None}
+        return {**told, "exclude_seen": excluded, "difference": found}
+
+    found = {"difference": -0.02, "low": -0.03, "high": -0.01, "p": 0.0004}
+    rows = [row("sasrec", found, excluded=False), row("popularity", found), row("genrec", None)]
+    rows += [row("genrec, model alone", found), row("transitions", {**found, "p": 0.25})]
+    (_, line) = results._differences(rows)
+    assert line == (
+        "NDCG@10 minus that of genrec, seen items out, 95 %: popularity -0.0200 [-0.0300, -0.0100]; "
+        "transitions -0.0200 [-0.0300, -0.0100], p 0.250."
+    )
+    assert results._differences([row("genrec", None)]) == []

@@ -77,9 +77,12 @@ def test_the_status_of_a_run(data, tmp_path):
 @pytest.mark.parametrize(
     ("minutes", "result", "fits"),
     [
+        (20, {"seconds": 1200.0}, True),
         (20, {"seconds": 1200.0, "out_of_time": []}, True),
         (0, {"seconds": 1200.0, "out_of_time": []}, True),
         (19, {"seconds": 1200.0, "out_of_time": []}, False),
+        (20, {"seconds": 1200.0, "epochs": {"pretrain": 1}}, False),  # it had most of 25 minutes, but of 20?
+        (0, {"seconds": 1200.0, "epochs": {"pretrain": 1}}, True),
         (30, {"seconds": 1500.0, "out_of_time": ["finetune"]}, False),
         (25, {"seconds": 1500.0, "out_of_time": ["finetune"]}, True),
     ],
@@ -87,7 +90,7 @@ def test_the_status_of_a_run(data, tmp_path):
 def test_a_run_that_needed_less_than_either_limit_is_the_same(data, tmp_path, minutes, result, fits):
     config = {**plan(tmp_path).config.model_dump(), "minutes": 25.0}
     run = make_item_run(tmp_path / "sasrec-seed0", data.path, "sasrec")
-    edit_run(run, phases=["pretrain", "finetune"], config=config, result=result)
+    edit_run(run, phases=["pretrain", "finetune"], config=config, result={"epochs": {"pretrain": 0}, **result})
     wanted = plan(tmp_path, f"minutes={minutes}")
     if fits:
         assert wanted.status(data) == "finished"

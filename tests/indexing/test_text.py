@@ -45,9 +45,8 @@ def test_items_are_texts_whose_numbers_the_seed_draws():
     numbers = [int(tokenizer.texts(row).removeprefix(" item_")) for row in scheme.item_tokens[1:]]
     assert sorted(numbers) == list(range(1, 151))
     assert numbers == item_numbers(150, 5).tolist()
-    assert (
-        abs(np.corrcoef(numbers, np.arange(150))[0, 1]) < 0.3
-    )  # nothing of the order in which the source has them
+    # Nothing of the order in which the source has them.
+    assert abs(np.corrcoef(numbers, np.arange(150))[0, 1]) < 0.3
     assert numbers != item_numbers(150, 6).tolist()
     assert [tokenizer.texts(row) for row in scheme.user_tokens] == [f"user_{number}" for number in range(4)]
     assert (scheme.special, scheme.vocabulary) == (SPECIAL, len(tokenizer))

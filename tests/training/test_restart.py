@@ -204,7 +204,7 @@ def test_a_run_that_another_process_trains_is_left_alone(dataset, whole, tmp_pat
     run = shutil.copytree(whole, tmp_path / "run")
     with alone(run):
         for how in ({"resume": True}, {"force": True}):
-            with pytest.raises(GenRecError, match="is being trained by another process"):
+            with pytest.raises(GenRecError, match="another process is writing"):
                 train(dataset, run, settings=SETTINGS, **how)
     assert_equal_weights(whole, run)
     assert train(dataset, run, settings=SETTINGS, resume=True)["run"] == str(whole)
