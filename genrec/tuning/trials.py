@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.errors import GenRecError
 from genrec.files import remove
+from genrec.locking import alone
 from genrec.tuning.space import Space, as_it_is, suggest
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class Trials:
         for trial in self.study.get_trials(deepcopy=False, states=(states.RUNNING,)):
             self.study.tell(trial.number, state=states.FAIL)
             self.study.enqueue_trial(trial.params)
-            remove(self.folder / _FOLDER / str(trial.number))
+            run = self.folder / _FOLDER / str(trial.number)
+            with alone(run):
+                remove(run)
 
     @property
     def finished(self) -> list["optuna.trial.FrozenTrial"]:
