@@ -25,7 +25,7 @@ def details(result: dict[str, Any]) -> str:
 
 def _name(model: str) -> str:
     """Without the folder, and the part of a mixture alone."""
-    return model.rpartition(", ")[2] if ", " in model else model.rpartition("/")[2]
+    return model.rpartition(", ")[2].rpartition("/")[2]
 
 
 def _scores(metrics: dict[str, float]) -> str:

@@ -107,14 +107,11 @@ def run_phases(
     given = collect_settings(preset, Path(config) if config else None, settings, seed, model, CONFIGS)
     data = load_dataset(dataset)
     inputs = [Path(path) for path in (dataset, start) if path]
-
-    def look() -> dict[str, Any] | None:
-        return _look(output, given, data, phases, resume=resume, force=force, inputs=inputs)
-
-    ranks.on_main(look)  # faults are told before anything is written
     with ExitStack() as held:
         ranks.on_main(lambda: held.enter_context(alone(output)))
-        before = ranks.on_main(look)
+        before = ranks.on_main(
+            lambda: _look(output, given, data, phases, resume=resume, force=force, inputs=inputs)
+        )
         if before and before["status"] == FINISHED:
             reporter.info(f"{output} is finished already; there is nothing to resume")
             return before["result"]
