@@ -44,8 +44,9 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 def summary(results: list[dict[str, Any]]) -> str:
     """Every model on every dataset, seen items out: HR@10 / NDCG@10, the best bold, the second underlined.
 
-    Of several results the one is shown that was trained with today's settings, then that of most seeds, then the
-    first; leaky ones and parts of a mixture have no place here.
+    Models go by how near they are to the best of each dataset. Of several results the one is shown that was
+    trained with today's settings, then that of most seeds, then the first; leaky ones and parts of a mixture have
+    no place here.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}  # by model and dataset
     for result in results:
@@ -53,13 +54,22 @@ def summary(results: list[dict[str, Any]]) -> str:
             there = found.setdefault(name_of(row), {})
             there[result["dataset"]["name"]] = max(there.get(result["dataset"]["name"], row), row, key=_worth)
     datasets = sorted({dataset for there in found.values() for dataset in there})
-    order = sorted(found, key=lambda name: -max(row["metrics"][CHIEF] for row in found[name].values()))
+    order = sorted(found, key=lambda name: -_standing(found, name))
     header = ["model", *datasets]
     lines = [header, ["---"] * len(header), *([name, *_overview(found, name, datasets)] for name in order)]
     title = (
         f"**In short**: {' / '.join(_SHOWN)} of the test items, seen items out (* one seed, † settings of before):"
     )
     return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _standing(found: dict[str, dict[str, dict[str, Any]]], name: str) -> float:
+    """A model's share of the best model's value, the mean over the datasets that it was trained on."""
+    shares = []
+    for dataset, row in found[name].items():
+        best = max(there[dataset]["metrics"][CHIEF] for there in found.values() if dataset in there)
+        shares.append(row["metrics"][CHIEF] / best)
+    return sum(shares) / len(shares)
 
 
 def _in_summary(row: dict[str, Any]) -> bool:

@@ -86,6 +86,10 @@ def test_the_summary_shows_whole_models_and_the_result_of_most_seeds(results):
         "| sasrec | **0.2000** / **0.1000** * | **0.4000** / **0.2000** |",
         "| popularity | <u>0.1000</u> / <u>0.0500</u> |  |",
     ]
+    large = {"dataset": {"name": "large"}, "rows": [row("popularity", 0.6, []), row("sasrec", 0.9, [4])]}
+    near = {"dataset": shop, "rows": [row("sasrec", 0.4, [0]), row("hgn", 0.3, [0])]}
+    order = [line.split(" | ")[0] for line in results.summary([large, near]).split("\n")[4:]]
+    assert order == ["| sasrec", "| hgn", "| popularity"], "what is high on a dataset of high values is not ahead"
     before = make_baseline_config({"model": "sasrec", "dropout": 0.25}).model_dump()
     older = {"dataset": shop, "rows": [row("sasrec", 0.9, [0, 1, 2], settings=before)]}
     assert "0.5000** / **0.2500** * |" in results.summary([older, one])
