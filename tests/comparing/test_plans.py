@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from genrec.baselines.settings import make_baseline_config
 from genrec.comparing.plans import plan_runs, trained_of
 from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
@@ -22,7 +23,8 @@ def test_a_setting_goes_to_every_model_that_has_it_or_to_the_one_it_names():
     assert (genrec.config.finetune_epochs, sasrec.config.finetune_epochs) == (3, 3)
     assert (genrec.config.minutes, sasrec.config.minutes) == (30, 30)
     assert (genrec.config.heads, sasrec.config.heads, sasrec.config.layers) == (1, 1, 4)
-    assert (genrec.config.dropout, sasrec.config.dropout) == (0.25, 0.5)
+    assert genrec.config.dropout == 0.25 != sasrec.config.dropout
+    assert sasrec.config.dropout == make_baseline_config({"model": "sasrec"}).dropout
     assert (again.config.seed, again.config.preset) == (7, "tiny")
 
 
