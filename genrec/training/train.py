@@ -116,14 +116,7 @@ def run_phases(
             reporter.info(f"{output} is finished already; there is nothing to resume")
             return before["result"]
         pretrained = _open(start, before)
-        run_config: Settings
-        if before:
-            run_config = _settings_of(before["config"])
-        elif pretrained:
-            run_config = _inherit(given, pretrained, data)
-        else:
-            run_config = _with_pretraining(make_settings(given), given, phases)
-        _check_epochs(run_config, phases)
+        run_config = _settings(given, before, pretrained, data, phases)
 
         import torch
 
@@ -194,6 +187,25 @@ def _start(
     info = {"phases": list(phases), "versions": _versions(), "done": {}, **origin}
     with atomic_folder(output, force) as folder:
         start_run(folder, data, built.config, built.scheme, **info)
+
+
+def _settings(
+    given: dict[str, Any],
+    before: dict[str, Any] | None,
+    pretrained: "Run | None",
+    data: Dataset,
+    phases: Sequence[str],
+) -> "Settings":
+    """Those of an earlier start; else those given, over those of the pretrained run if there is one."""
+    config: Settings
+    if before:
+        config = _settings_of(before["config"])
+    elif pretrained:
+        config = _inherit(given, pretrained, data)
+    else:
+        config = _with_pretraining(make_settings(given), given, phases)
+    _check_epochs(config, phases)
+    return config
 
 
 def _settings_of(config: dict[str, Any]) -> "Settings":
