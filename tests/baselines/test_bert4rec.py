@@ -87,3 +87,14 @@ def test_long_parts_give_pieces_and_prefixes_an_example_each():
         [9, 10, 11],
     ]
     assert (made["labels"] > 0).any(1).all()
+
+
+def test_a_new_model_prefers_none_of_the_items_it_sees():
+    """With an identity for W^P they would be first in almost all lists."""
+    items = 300
+    model = make_model("bert4rec", items, d_model=64).eval()
+    model.known[1:] = True
+    rows = torch.randint(1, items + 1, (400, 3), generator=torch.Generator().manual_seed(0))
+    scores = score(model, rows.tolist())[:, 1:]
+    rank = (scores.unsqueeze(1) > scores.gather(1, rows - 1).unsqueeze(2)).sum(2)
+    assert abs(rank.float().mean() / (items - 1) - 0.5) < 0.1
