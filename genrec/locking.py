@@ -24,14 +24,12 @@ def alone(output: Path) -> Iterator[None]:
     """Hold the lock of an output, whether it is there or not; all who take it take turns.
 
     A hidden file beside the output is locked, which stays where it is when the output is replaced. Where no such
-    file can be had, or the file system has no locks, nothing is held. Folders made for it go again
-    if they stay empty.
+    file can be had, or the file system has no locks, nothing is held.
 
     Raises:
         GenRecError: Another process holds it.
     """
     place = output.parent / f".{output.name}.lock"
-    made = [folder for folder in place.parents if not folder.exists()]
     handle = _taken(place, output)
     try:
         yield
@@ -40,9 +38,6 @@ def alone(output: Path) -> Iterator[None]:
             with suppress(OSError):
                 place.unlink()  # before others can take it
             os.close(handle)
-        with suppress(OSError):  # not empty
-            for folder in made:
-                folder.rmdir()
 
 
 def _taken(place: Path, output: Path) -> int | None:

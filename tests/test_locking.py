@@ -35,16 +35,6 @@ def test_one_after_the_other(tmp_path, impatient):
     assert list(run.parent.iterdir()) == [run]
 
 
-def test_no_empty_folders_stay(tmp_path):
-    with pytest.raises(ValueError, match="wrong"), alone(tmp_path / "new/runs/one"):
-        raise ValueError("wrong")
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "mine").mkdir()
-    with alone(tmp_path / "mine/one"):
-        pass
-    assert (tmp_path / "mine").is_dir()
-
-
 def test_replacing_the_output_frees_nothing(tmp_path, impatient):
     run = tmp_path / "run"
     run.mkdir()
