@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 from genrec import ranks
 from genrec.errors import GenRecError
 from genrec.training.history import BEST
-from genrec.training.trainable import Settings
+from genrec.training.settings import Settings
 from genrec.training.workers import WORKERS
 
 

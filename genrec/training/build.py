@@ -21,14 +21,14 @@ from genrec.indexing.evidence import find_descriptions, read_descriptions
 from genrec.indexing.scheme import TEXT, own_scheme, text_scheme
 from genrec.indexing.semantic import NO_TERMS, Terms, describing_terms
 from genrec.indexing.tokens import TokenScheme
-from genrec.model.checkpoint import load_model, quiet_libraries
+from genrec.model.checkpoint import Run, load_model, quiet_libraries
 from genrec.model.configuration import GenRecConfig
 from genrec.model.inputs import InputBuilder
 from genrec.model.modeling import GenRecForConditionalGeneration
 from genrec.training.batches import Collator, PrefixCollator
 from genrec.training.examples import FinetuneExamples, PrefixWindows, PretrainExamples
 from genrec.training.lanes import Lanes, lanes_for
-from genrec.training.pretrained import contradictions, fetch_weights, load_weights, open_weights
+from genrec.training.pretrained import contradictions, fetch_weights, load_tokenizer, load_weights, open_weights
 
 _BART_NAMES = {
     "d_model": ("d_model",),
@@ -110,6 +110,20 @@ def build(config: TrainConfig, dataset: Dataset) -> Built:
     built.model.model.encoder.describe_items(*map(torch.from_numpy, (terms.terms, terms.weights, starts)))
     built.model.forget_items(torch.from_numpy(np.flatnonzero(~known)))
     return built
+
+
+def build_from(pretrained: Run, config: TrainConfig) -> Built:
+    """Take up a pretrained run, to finetune it with other settings than those of its structure."""
+    tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
+    model = pretrained.model
+    model.config.label_smoothing = config.label_smoothing
+    model.config.item_loss = config.item_loss
+    model.config.item_share = first_item_share(config)
+    model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
+    model.use_repeats(config.head_repeats)
+    model.use_sparse_ids(config.sparse_ids)
+    model.use_dropout(config.dropout, config.attention_dropout)
+    return Built(config, pretrained.scheme, model, tokenizer)
 
 
 def _item_terms(config: TrainConfig, dataset: Dataset, known: NDArray[np.bool_]) -> Terms:

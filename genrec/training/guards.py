@@ -8,7 +8,7 @@ from torch import Tensor
 
 from genrec.config import TrainConfig
 from genrec.errors import GenRecError
-from genrec.training.trainable import Settings
+from genrec.training.settings import Settings
 
 _CHECK_STEPS = 10
 """On a GPU losses are looked at so often, for a look waits for the step."""

@@ -31,7 +31,8 @@ from genrec.training.guards import FiniteLoss, NotFiniteError, advice_for_loss
 from genrec.training.history import epoch_number, epochs_since_best, was_validated
 from genrec.training.lanes import Lanes, joins
 from genrec.training.optimizer import AdamWithSparseRows, leave_to_us, share_rows
-from genrec.training.trainable import BatchMaker, Settings
+from genrec.training.settings import Settings
+from genrec.training.trainable import BatchMaker
 from genrec.training.workers import CONTEXT, Workers
 
 Validate = Callable[[], dict[str, float]]

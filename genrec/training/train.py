@@ -11,24 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genrec import ranks
-from genrec.baselines.settings import CONFIGS, make_baseline_config
-from genrec.config import GENREC, STRUCTURE, TrainConfig, TrainerConfig
+from genrec.baselines.settings import CONFIGS
+from genrec.config import TrainConfig
 from genrec.data.dataset import Dataset, load_dataset
 from genrec.errors import GenRecError
-from genrec.files import atomic_folder, check_output, read_json
-from genrec.folders import RUN, require_kind
-from genrec.ids import FINETUNE, FINISHED, PRETRAIN, RUN_FILE, WEIGHTS_FILE
+from genrec.files import atomic_folder, check_output
+from genrec.ids import FINETUNE, FINISHED, PRETRAIN, WEIGHTS_FILE
 from genrec.leftovers import clear_leftovers
 from genrec.locking import alone
 from genrec.progress import SILENT, Reporter
-from genrec.settings import collect_settings, make_config
-from genrec.training.settings import make_settings
+from genrec.settings import collect_settings
+from genrec.training.settings import Settings, check_resumable, choose_settings
 from genrec.training.tracking import choose_trackers
 
 if TYPE_CHECKING:
     from genrec.model.checkpoint import Run
-    from genrec.training.build import Built
-    from genrec.training.trainable import Settings, Trainable
+    from genrec.training.trainable import Trainable
 
 OnValidation = Callable[[int, dict[str, float]], None]
 
@@ -116,7 +114,7 @@ def run_phases(
             reporter.info(f"{output} is finished already; there is nothing to resume")
             return before["result"]
         pretrained = _open(start, before)
-        run_config = _settings(given, before, pretrained, data, phases)
+        run_config = choose_settings(given, before, pretrained, data, phases)
 
         import torch
 
@@ -149,7 +147,7 @@ def _look(
     """What run.json of an earlier start says if it is to be continued; else the output must be free."""
     clear_leftovers(output)  # before asking what is there: it may put a run back
     if resume and output.exists():
-        return _resumable(output, given, data, phases)
+        return check_resumable(output, given, data, phases)
     check_output(output, force, inputs)
     return None
 
@@ -189,118 +187,15 @@ def _start(
         start_run(folder, data, built.config, built.scheme, **info)
 
 
-def _settings(
-    given: dict[str, Any],
-    before: dict[str, Any] | None,
-    pretrained: "Run | None",
-    data: Dataset,
-    phases: Sequence[str],
-) -> "Settings":
-    """Those of an earlier start; else those given, over those of the pretrained run if there is one."""
-    config: Settings
-    if before:
-        config = _settings_of(before["config"])
-    elif pretrained:
-        config = _inherit(given, pretrained, data)
-    else:
-        config = _with_pretraining(make_settings(given), given, phases)
-    _check_epochs(config, phases)
-    return config
-
-
-def _settings_of(config: dict[str, Any]) -> "Settings":
-    """The settings that run.json holds."""
-    if config.get("model", GENREC) == GENREC:
-        return TrainConfig(**config)
-    return make_baseline_config(config)
-
-
-def _build(config: "Settings", data: Dataset, pretrained: "Run | None") -> "Trainable":
+def _build(config: Settings, data: Dataset, pretrained: "Run | None") -> "Trainable":
     """What the session trains."""
     if not isinstance(config, TrainConfig):
         from genrec.training.baseline import build_baseline
 
         return build_baseline(config, data)
-    from genrec.training.build import build
+    from genrec.training.build import build, build_from
 
-    return _from_run(pretrained, config) if pretrained else build(config, data)
-
-
-def _with_pretraining(config: "Settings", given: dict[str, Any], phases: Sequence[str]) -> "Settings":
-    """Where nothing but pretraining is wanted, GenRec has some, whatever its preset has."""
-    asked = "pretrain_epochs" in given or config.pretrain_epochs or not isinstance(config, TrainConfig)
-    if asked or tuple(phases) != (PRETRAIN,):
-        return config
-    return config.model_copy(update={"pretrain_epochs": TrainConfig.model_fields["pretrain_epochs"].default})
-
-
-def _check_epochs(config: TrainerConfig, phases: Sequence[str]) -> None:
-    epochs = {PRETRAIN: config.pretrain_epochs, FINETUNE: config.finetune_epochs}
-    if not config.counted and not any(epochs[phase] for phase in phases):
-        names = " and ".join(f"{phase}_epochs" for phase in phases)
-        raise GenRecError(f"{names} is 0, so there is nothing to train; set it to 1 or more")
-
-
-def _inherit(given: dict[str, Any], pretrained: "Run", data: Dataset) -> TrainConfig:
-    """Settings of a run finetuned from another: the structure is the other's and cannot be contradicted."""
-    if pretrained.info["dataset"]["checksum"] != data.checksum:
-        raise GenRecError(
-            f"{pretrained.path} was pretrained on another dataset ({pretrained.info['dataset']['name']}) than "
-            f"{data.path}; finetune it on the same one"
-        )
-    before = pretrained.config.model_dump()
-    faults = [
-        f"{key} {given[key]} ({pretrained.path} has {before[key]})"
-        for key in STRUCTURE
-        if key in given and given[key] != before[key]
-    ]
-    if faults:
-        raise GenRecError(f"the settings contradict the pretrained run: {', '.join(faults)}")
-    return make_config(given, pretrained.config)
-
-
-def _from_run(pretrained: "Run", config: TrainConfig) -> "Built":
-    from genrec.indexing.scheme import TEXT
-    from genrec.training.build import Built, first_item_share
-    from genrec.training.pretrained import load_tokenizer
-
-    tokenizer = load_tokenizer(str(pretrained.path)) if config.indexing == TEXT else None
-    model = pretrained.model
-    model.config.label_smoothing = config.label_smoothing
-    model.config.item_loss = config.item_loss
-    model.config.item_share = first_item_share(config)
-    model.config.mask_token = pretrained.scheme.special.mask  # which earlier versions did not note
-    model.use_repeats(config.head_repeats)
-    model.use_sparse_ids(config.sparse_ids)
-    model.use_dropout(config.dropout, config.attention_dropout)
-    return Built(config, pretrained.scheme, model, tokenizer)
-
-
-def _resumable(output: Path, given: dict[str, Any], data: Dataset, phases: Sequence[str]) -> dict[str, Any]:
-    """What run.json of an earlier start says, if it was the same training.
-
-    Raises:
-        GenRecError: The folder is no run, or its dataset, phases or a setting differ; names the differences.
-    """
-    require_kind(output, RUN)
-    info = read_json(output / RUN_FILE)
-    try:
-        before = {
-            "model": GENREC,
-            **info["config"],
-            "dataset": info["dataset"]["checksum"],
-            "phases": info["phases"],
-        }
-    except (KeyError, TypeError) as error:
-        raise GenRecError(f"{output / RUN_FILE} is damaged: it lacks {error}; train anew with --force") from error
-    now = {**given, "dataset": data.checksum, "phases": list(phases)}
-    faults = [f"{key} {now[key]} (before {before.get(key)})" for key in now if now[key] != before.get(key)]
-    if faults:
-        raise GenRecError(
-            f"cannot resume {output} with other settings: {', '.join(faults)}; give the same, or train anew "
-            "into another folder or with --force"
-        )
-    return info
+    return build_from(pretrained, config) if pretrained else build(config, data)
 
 
 def _versions() -> dict[str, str]:

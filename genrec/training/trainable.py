@@ -7,16 +7,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from genrec.baselines.settings import BaselineConfig
-from genrec.config import TrainConfig
 from genrec.data.tables import Sequences
 from genrec.indexing.tokens import TokenScheme
 from genrec.scoring import Scorer
 from genrec.training.batches import Place
 from genrec.training.examples import Ints
 from genrec.training.lanes import Lanes
-
-Settings = TrainConfig | BaselineConfig
+from genrec.training.settings import Settings
 
 
 class Examples(Protocol):
