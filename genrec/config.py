@@ -37,6 +37,10 @@ class TrainerConfig(BaseModel):
     """Users in the validation after each epoch, a seeded sample; 0 takes all."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 128
     """Examples in a step, of all processes together; `auto` takes the largest power of two that fits."""
+    least_steps: int = Field(0, ge=0)
+    """Least steps of an epoch: where there are too few examples for that, batches are halved, though not below 32,
+    and the learning rate falls by the square root of 2 each time. 0 takes batches as they are,
+    as does a `batch_size` that is not the preset's."""
     gradient_accumulation: int = Field(1, ge=1)
     """Parts that a step's examples are computed in, one after the other, to save memory."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

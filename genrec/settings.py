@@ -93,6 +93,8 @@ def make_config(given: dict[str, Any], base: TrainConfig | None = None) -> Train
         if "weights" in given and "weights" not in defaults:
             dropped = (*SHAPE, "distances", "encoder_attention", "encoder_merge")
             defaults = {key: value for key, value in defaults.items() if key not in dropped}
+    if given.get("batch_size", defaults.get("batch_size")) != defaults.get("batch_size"):
+        defaults["least_steps"] = 0  # whoever names batches wants those
     return check_config(TrainConfig, {**defaults, **given})
 
 

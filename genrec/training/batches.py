@@ -19,6 +19,9 @@ from genrec.training.examples import Examples, Ints, PrefixWindows
 POOL_BATCHES = 50
 """Batches' worth of shuffled examples that are sorted by length together: little padding, much shuffling."""
 
+LEAST_BATCH = 32
+"""What batches are not halved below."""
+
 Place = tuple[int, int]
 """(epoch, example); a filler, which stands where a batch has no example left, is ~example, a negative number."""
 
@@ -58,6 +61,17 @@ WHOLE = Share()
 """One process computes a step at once."""
 
 
+def halved(batch_size: int, examples: int, least_steps: int) -> int:
+    """Halve a batch until an epoch has its steps, though not below `LEAST_BATCH`.
+
+    >>> halved(1024, 10_000, 100), halved(1024, 500, 100), halved(1024, 500, 0)
+    (64, 32, 1024)
+    """
+    while batch_size // 2 >= LEAST_BATCH and -(-examples // batch_size) < least_steps:
+        batch_size //= 2
+    return batch_size
+
+
 class LengthGroupedBatches(Sampler[list[Place]]):
     """Batches of (epoch, example); the order depends on seed and epoch alone.
 
@@ -67,15 +81,25 @@ class LengthGroupedBatches(Sampler[list[Place]]):
 
     Args:
         lengths: int64 [examples].
-        batch_size: Examples in a step.
+        batch_size: Examples in a step; fewer where an epoch would else lack steps.
         per_epoch: Most examples of an epoch, another sample each time; 0 takes all.
         seed: The run's seed.
         share: What of each step is this process's.
+        least_steps: Of an epoch, for which batches are halved.
     """
 
-    def __init__(self, lengths: Ints, batch_size: int, per_epoch: int, seed: int, share: Share = WHOLE) -> None:
-        self.lengths, self.batch_size, self.seed, self.share = lengths, batch_size, seed, share
+    def __init__(
+        self,
+        lengths: Ints,
+        batch_size: int,
+        per_epoch: int,
+        seed: int,
+        share: Share = WHOLE,
+        least_steps: int = 0,
+    ) -> None:
+        self.lengths, self.seed, self.share = lengths, seed, share
         self.size = min(per_epoch or len(lengths), len(lengths))
+        self.batch_size = halved(batch_size, self.size, least_steps)
         self.epoch = 0
 
     @property

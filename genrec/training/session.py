@@ -27,6 +27,7 @@ from genrec.training.heap import forget, keep_pages
 from genrec.training.history import best_epoch, describe, epoch_number, epochs_of, write_history
 from genrec.training.lanes import Lanes
 from genrec.training.phase import PhaseTrainer
+from genrec.training.settings import Settings
 from genrec.training.shares import choose_shares
 from genrec.training.tracking import EVENTS
 from genrec.training.trainable import BatchMaker, Trainable
@@ -113,21 +114,22 @@ class Session:
         keep_pages()
         validate = self.validation if phase == FINETUNE and self.validation.possible else None
         folder = self.folder / CHECKPOINTS / phase
-        rate, epochs = self.built.learning_rate(phase), self._epochs(phase)
-        args = arguments(self.config, folder, epochs, rate, self.device, validate is not None)
-        args.report_to, args.logging_dir = list(self.trackers), str(self.folder / EVENTS / phase)
         batches, collator = self._batches(phase)
+        config, rate = self._fitted(phase, batches.batch_size)
+        epochs = self._epochs(phase)
+        args = arguments(config, folder, epochs, rate, self.device, validate is not None)
+        args.report_to, args.logging_dir = list(self.trackers), str(self.folder / EVENTS / phase)
         checkpoint = last_whole_checkpoint(folder) if ranks.is_main() else None
         checkpoint = ranks.on_main(lambda: checkpoint)
         check_space(self.folder, sum(weight.numel() for weight in self.built.model.parameters()))
-        with explain_memory(self.config), self.built.lanes(self.device) as lanes:
+        with explain_memory(config), self.built.lanes(self.device) as lanes:
             if checkpoint is None:
                 self._tell_estimate(phase, batches, collator, lanes, limit)
             started = time.perf_counter()
             with self.reporter.task(phase, batches.steps * epochs) as task:
                 model = self.built.model
                 trainer = PhaseTrainer(
-                    model, self.config, args, batches, collator, validate, task, self.save_every, limit, lanes
+                    model, config, args, batches, collator, validate, task, self.save_every, limit, lanes
                 )
                 trainer.on_validation = self.on_validation
                 trainer.on_epoch = lambda: self._note_epoch(phase, trainer)
@@ -141,7 +143,7 @@ class Session:
             "seconds": trainer.limit.before + seconds,
             "out_of_time": trainer.limit.reached,
             "training_seconds": seconds - trainer.validation_seconds,
-            "examples": round(trainer.steps_done * self.config.step_examples * collator.examples.targets_each),
+            "examples": round(trainer.steps_done * config.step_examples * collator.examples.targets_each),
         }
 
     def _batches(self, phase: str) -> tuple[LengthGroupedBatches, BatchMaker]:
@@ -149,7 +151,21 @@ class Session:
         share = Share(ranks.rank(), ranks.world_size(), config.gradient_accumulation)
         size = 1 if config.batch_size == "auto" else config.step_examples
         lengths = collator.examples.lengths()
-        return LengthGroupedBatches(lengths, size, config.epoch_examples, config.seed, share), collator
+        batches = LengthGroupedBatches(
+            lengths, size, config.epoch_examples, config.seed, share, config.least_steps
+        )
+        return batches, collator
+
+    def _fitted(self, phase: str, batch_size: int) -> tuple[Settings, float]:
+        """The settings with the batches that a phase takes, and its peak rate, which is less with smaller ones."""
+        asked, rate = self.config.step_examples, self.built.learning_rate(phase)
+        if batch_size < asked:
+            rate *= math.sqrt(batch_size / asked)
+            self.reporter.info(
+                f"{phase}: batches of {batch_size} and a rate of {rate:.2g}, since there are few examples "
+                f"(least_steps=0 would take {asked})"
+            )
+        return self.config.model_copy(update={"batch_size": batch_size}), rate
 
     def _rehearsal(
         self, batches: LengthGroupedBatches, collator: BatchMaker, lanes: Lanes | None = None
