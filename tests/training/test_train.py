@@ -52,6 +52,26 @@ def test_two_runs_of_one_seed_are_equal_and_another_seed_differs(dataset, tmp_pa
     )
 
 
+def test_few_examples_take_smaller_batches_and_a_lower_rate(dataset, tmp_path):
+    settings = {**QUICK, "pretrain_epochs": 0}
+    large = {"batch_size": 128, "learning_rate": 0.004}
+    genrec.train(dataset, tmp_path / "fitted", settings={**settings, **large, "least_steps": 10})
+    genrec.train(dataset, tmp_path / "told", settings={**settings, "batch_size": 32, "learning_rate": 0.002})
+    genrec.train(dataset, tmp_path / "as-is", settings={**settings, **large})
+    assert_equal_weights(tmp_path / "fitted", tmp_path / "told")
+    assert not np.array_equal(
+        weights(tmp_path / "fitted")["model.shared.weight"], weights(tmp_path / "as-is")["model.shared.weight"]
+    )
+
+
+def test_batches_that_are_named_are_not_halved():
+    preset = make_config({"preset": "small"})
+    assert preset.least_steps > 0
+    assert make_config({"preset": "small", "batch_size": 512}).least_steps == 0
+    assert make_config({"preset": "small", "batch_size": 512, "least_steps": 7}).least_steps == 7
+    assert make_config({"preset": "small", "batch_size": preset.batch_size}) == preset
+
+
 def test_pretraining_and_finetuning_apart_follow_the_same_path(dataset, tmp_path):
     genrec.pretrain(dataset, tmp_path / "pre", settings=QUICK)
     result = genrec.finetune(dataset, tmp_path / "fine", start=tmp_path / "pre")
