@@ -1,13 +1,15 @@
-"""Halves of a batch learned at once on the CPU, each by a thread with half of the cores.
+"""Parts of a batch on the CPU: halves learned at once, each by a thread with half of the cores, and pieces.
 
 Many operations of a step are too small to be divided among cores, or are not divided at all; two halves side by
 side keep the cores busy. Each half draws its dropout from a seed of its own, so it matters not who was first.
-Where the examples of a half differ much in length, it is cut into pieces that each have little padding.
+Where the examples of a half differ much in length, it is cut into pieces that each have little padding. A narrow
+model learns whole batches, but for long examples: they come in pieces that memory bears.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,37 +24,48 @@ LANES = 2
 """Two gradients have the same sum in either order, three have not."""
 
 _LEAST_WIDTH = 96
-"""Width of the model from which its operations are long enough for Python not to stand in the way."""
+"""Width of the model from which its operations are long enough for Python not to stand in the way of halves."""
 
 _LEAST_ROWS = 16
 """Examples of a batch that is worth halving."""
 
-_LEAST_SAVED = 128
-"""Positions of padding that another piece must save; its operations cost about half as much to start."""
-
-MOST_POSITIONS = 2048
-"""Of a piece, which bounds the memory that long examples need; each piece more sums up all gradients once more."""
-
 Inputs = dict[str, Tensor]
 
 
+class Cut(NamedTuple):
+    """How rows are cut into pieces; each piece more sums up all gradients once more."""
+
+    most: int
+    """Positions of a piece, which bounds the memory that long examples need."""
+    saved: int
+    """Positions of padding that another piece must save; its operations cost about half as much to start."""
+
+
+HALVES = Cut(2048, 128)
+WHOLE = Cut(16384, 1024)
+"""Of a narrow model's batch."""
+
+
 class Lanes:
-    """Runs halves of a batch.
+    """Runs parts of a batch.
 
     Args:
         threads: Of torch, to be shared out; with one there are no halves, but pieces.
+        narrow: Whether the model is, so that there are but pieces, and those of long examples alone.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.count = min(LANES, threads)
+    def __init__(self, threads: int, narrow: bool = False) -> None:
+        self.cut = WHOLE if narrow else HALVES
+        self.least = self.cut.most + 1 if narrow else 0
+        self.count = 1 if narrow else min(LANES, threads)
         self.threads, self.each = threads, threads // self.count
-        share_one_heap()
+        if self.count > 1:
+            share_one_heap()
         self.pool = ThreadPoolExecutor(self.count, "lane", lambda: torch.set_num_threads(self.each))
 
-    @staticmethod
-    def fit(inputs: Inputs) -> bool:
+    def fit(self, inputs: Inputs) -> bool:
         """Whether a batch is large enough."""
-        return len(inputs["labels"]) >= _LEAST_ROWS
+        return len(inputs["labels"]) >= _LEAST_ROWS and inputs["attention_mask"].numel() >= self.least
 
     def __call__(self, loss_of: Callable[[Inputs], Tensor], inputs: Inputs, weights: Sequence[Tensor]) -> Tensor:
         """Add the gradients of a batch; the sum of its losses.
@@ -65,7 +78,7 @@ class Lanes:
         seeds = torch.randint(2**62, (self.count,)).tolist()
         lengths = inputs["attention_mask"].sum(1)
         order = lengths.argsort(stable=True)
-        parts = [pieces(order[lane :: self.count], lengths) for lane in range(self.count)]
+        parts = [pieces(order[lane :: self.count], lengths, self.cut) for lane in range(self.count)]
         whole = all(len(part) == 1 for part in parts)
 
         def half(lane: int) -> tuple[Tensor, list[Tensor | None]]:
@@ -75,7 +88,7 @@ class Lanes:
 
         torch.set_num_threads(self.each)
         try:
-            found = list(self.pool.map(half, range(self.count)))
+            found = list((self.pool.map if self.count > 1 else map)(half, range(self.count)))
         finally:
             torch.set_num_threads(self.threads)
         for _, gradients in found:
@@ -85,7 +98,7 @@ class Lanes:
 
     def most_examples(self, length: int) -> int:
         """How many examples of a length are computed at once, at most."""
-        return self.count * max(1, MOST_POSITIONS // length)
+        return self.count * max(1, self.cut.most // length)
 
     def close(self) -> None:
         """End the threads."""
@@ -121,7 +134,7 @@ def _added(total: Tensor | None, gradient: Tensor | None) -> Tensor | None:
 
 @contextmanager
 def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator[Lanes | None]:
-    """Lanes where they are quicker than a whole batch, else None; their threads end with the block.
+    """Lanes where batches are learned in parts, else None; their threads end with the block.
 
     Args:
         config: The run's settings.
@@ -130,10 +143,10 @@ def lanes_for(config: TrainConfig, width: int, device: torch.device) -> Iterator
     """
     alone = ranks.world_size() == config.gradient_accumulation == 1
     whole = config.precision == "bf16" or config.torch_compile  # each lane would round or trace all anew
-    if whole or not alone or not joins(config) or device.type != "cpu" or width < _LEAST_WIDTH:
+    if whole or not alone or not joins(config) or device.type != "cpu":
         yield None
         return
-    lanes = Lanes(torch.get_num_threads())
+    lanes = Lanes(torch.get_num_threads(), narrow=width < _LEAST_WIDTH)
     try:
         yield lanes
     finally:
@@ -145,18 +158,18 @@ def joins(config: TrainConfig) -> bool:
     return not config.gradient_checkpointing
 
 
-def pieces(rows: Tensor, lengths: Tensor) -> list[Tensor]:
+def pieces(rows: Tensor, lengths: Tensor, cut: Cut = HALVES) -> list[Tensor]:
     """Cut rows (int64 [n], by ascending length) where that saves most padding, and into what memory bears."""
     sizes = lengths[rows]
     if len(rows) < 2:
         return [rows]
     saved = (sizes[-1] - sizes[:-1]) * torch.arange(1, len(rows))
     best = int(saved.argmax())
-    if saved[best] < _LEAST_SAVED:
-        if len(rows) * int(sizes[-1]) <= MOST_POSITIONS:
+    if saved[best] < cut.saved:
+        if len(rows) * int(sizes[-1]) <= cut.most:
             return [rows]
         best = len(rows) // 2 - 1
-    return [*pieces(rows[: best + 1], lengths), *pieces(rows[best + 1 :], lengths)]
+    return [*pieces(rows[: best + 1], lengths, cut), *pieces(rows[best + 1 :], lengths, cut)]
 
 
 def _piece(inputs: Inputs, rows: Tensor, lengths: Tensor) -> Inputs:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genrec.model.learning import dropout, seeded
 from genrec.settings import make_config
-from genrec.training.lanes import MOST_POSITIONS, Lanes, lanes_for, pieces
+from genrec.training.lanes import HALVES, Cut, Lanes, lanes_for, pieces
 from tests.helpers import make_model, text_like_scheme
 
 SCHEME = text_like_scheme()
@@ -62,10 +62,12 @@ def learner(model, count):
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("saved", [1, 128])
-def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, saved, sparse):
-    """Cut into many pieces or into none."""
+@pytest.mark.parametrize("narrow", [False, True])
+def test_parts_have_the_gradient_of_the_whole(model, saved, sparse, narrow):
+    """Halves or one, cut into many pieces or into none."""
+    lanes = Lanes(2, narrow)
+    lanes.cut = Cut(lanes.cut.most, saved)
     model.use_sparse_ids(sparse)
-    monkeypatch.setattr("genrec.training.lanes._LEAST_SAVED", saved)
     inputs = batch(21)
     count = torch.tensor(63)
     learn = learner(model, count)
@@ -76,12 +78,13 @@ def test_two_halves_have_the_gradient_of_the_whole(lanes, model, monkeypatch, sa
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, msg=name, atol=1e-6, rtol=1e-4)
     assert torch.get_num_threads() == 2
+    lanes.close()
 
 
 @pytest.mark.parametrize("saved", [1, 128])
 @pytest.mark.parametrize("late", [0, 1])
-def test_it_matters_not_which_half_is_first(lanes, model, monkeypatch, late, saved):
-    monkeypatch.setattr("genrec.training.lanes._LEAST_SAVED", saved)
+def test_it_matters_not_which_half_is_first(lanes, model, late, saved):
+    lanes.cut = Cut(HALVES.most, saved)
     model.config.dropout = 0.3
     inputs, learn = batch(20), learner(model, torch.tensor(60))
 
@@ -109,8 +112,8 @@ def test_pieces_hold_every_row_once_and_save_padding(lengths):
     assert torch.cat(found).tolist() == list(range(len(lengths)))
     padded = [len(part) * int(lengths[part].max()) for part in found]
     whole = len(lengths) * int(lengths.max())
-    assert whole > MOST_POSITIONS or whole - sum(padded) >= 128 * (len(found) - 1)
-    assert max(padded) <= MOST_POSITIONS
+    assert whole > HALVES.most or whole - sum(padded) >= HALVES.saved * (len(found) - 1)
+    assert max(padded) <= HALVES.most
 
 
 def test_long_examples_are_computed_in_pieces_that_memory_bears():
@@ -186,13 +189,19 @@ def test_what_dropout_leaves_is_added_to_a_base(kind):
     torch.testing.assert_close(found, torch.autograd.grad(base + left, (values, base), upstream))
 
 
-@pytest.mark.parametrize(
-    ("precision", "wide", "wanted"), [("fp32", 96, True), ("bf16", 96, False), ("fp32", 64, False)]
-)
-def test_there_are_lanes_where_they_are_quicker(precision, wide, wanted):
+@pytest.mark.parametrize(("precision", "wide", "wanted"), [("fp32", 96, 2), ("bf16", 96, None), ("fp32", 64, 1)])
+def test_there_are_halves_where_they_are_quicker(monkeypatch, precision, wide, wanted):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     config = make_config({"preset": "tiny", "precision": precision})
     with lanes_for(config, wide, torch.device("cpu")) as found:
-        assert (found is not None) == wanted
+        assert (found and found.count) == wanted
+
+
+def test_a_narrow_model_learns_whole_batches_but_for_long_examples():
+    def fits(rows, length):
+        return Lanes(2, narrow=True).fit({"labels": torch.zeros(rows), "attention_mask": torch.ones(rows, length)})
+
+    assert [fits(1024, 16), fits(1024, 17), fits(15, 2000)] == [False, True, False]
 
 
 def test_what_dropout_keeps_for_the_gradient_is_seen_by_the_estimate_of_memory():
