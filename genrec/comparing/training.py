@@ -1,6 +1,6 @@
 """Training what a comparison lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from genrec.baselines.settings import BaselineConfig
@@ -60,6 +60,7 @@ def train_missing(missing: Sequence[Missing], data: Dataset, device: str, report
     limits = [plan.config.minutes for plan, _ in missing]
     if len(limits) > 1 and all(limits):
         reporter.info(f"{len(limits)} runs to train, at most {describe_time(60 * sum(limits))} of training")
+    seconds: dict[str, float] = {}
     for number, (plan, resume) in enumerate(missing, 1):
         from genrec.training.train import train
 
@@ -67,4 +68,18 @@ def train_missing(missing: Sequence[Missing], data: Dataset, device: str, report
         plan.path.parent.mkdir(parents=True, exist_ok=True)
         options = {"resume": resume, "force": not resume, "device": device, "reporter": reporter}
         result = train(data.path, plan.path, settings=plan.given, **options)
-        reporter.info(f"{plan.path.name}: trained in {describe_time(result['seconds'])}")
+        seconds[plan.model] = result["seconds"]
+        left = outlook([run.plan.model for run in missing[number:]], seconds)
+        reporter.info(f"{plan.path.name}: trained in {describe_time(result['seconds'])}{left}")
+
+
+def outlook(models: Sequence[str], seconds: Mapping[str, float]) -> str:
+    """What is left to train: how many runs, and the time of those whose model was trained with another seed.
+
+    >>> outlook(["sasrec", "sasrec"], {"sasrec": 600.0}), outlook(["sasrec", "hgn"], {"sasrec": 600.0})
+    ('; 2 to go, about 20 min', '; 2 to go, 1 of them about 10 min')
+    """
+    known = [seconds[model] for model in models if model in seconds]
+    some = "" if len(known) == len(models) else f"{len(known)} of them "
+    time = f", {some}about {describe_time(sum(known))}" if known else ""
+    return f"; {len(models)} to go{time}" if models else ""

@@ -4,7 +4,7 @@ import pytest
 
 from genrec.comparing.compare import compare
 from genrec.comparing.plans import plan_runs
-from genrec.comparing.training import find_missing, what_they_lack
+from genrec.comparing.training import find_missing, outlook, what_they_lack
 from genrec.data.dataset import load_dataset
 from genrec.errors import GenRecError
 from genrec.training.baseline import BuiltBaseline
@@ -66,3 +66,10 @@ def test_without_models_by_name_those_that_cannot_be_made_are_left_out(data, tmp
         compare(data.path, tmp_path / "runs", reporter=Listener())
     assert [run.plan.model for run in trained] == ["genrec", "p5"]
     assert ("sasrec is left out: no",) in warned
+
+
+def test_the_time_left_is_that_of_models_trained_before():
+    assert outlook([], {"sasrec": 60.0}) == ""
+    assert outlook(["hgn"], {"sasrec": 60.0}) == "; 1 to go"
+    assert outlook(["sasrec", "sasrec"], {"sasrec": 600.0}) == "; 2 to go, about 20 min"
+    assert outlook(["sasrec", "hgn"], {"sasrec": 600.0}) == "; 2 to go, 1 of them about 10 min"
