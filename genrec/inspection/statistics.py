@@ -17,8 +17,8 @@ Ints = NDArray[np.int64]
 def describe_counts(values: Ints) -> dict[str, Any]:
     """Smallest, middle and largest of whole numbers, and their distribution.
 
-    >>> describe_counts(np.array([1, 2, 2, 12]))["histogram"]
-    [{'from': 1, 'to': 1, 'count': 1}, {'from': 2, 'to': 2, 'count': 2}, {'from': 10, 'to': 12, 'count': 1}]
+    >>> describe_counts(np.array([1, 3, 3]))["histogram"]
+    [{'from': 1, 'to': 1, 'count': 1}, {'from': 2, 'to': 2, 'count': 0}, {'from': 3, 'to': 3, 'count': 2}]
 
     Returns:
         min, median, mean, p90, max, histogram: [{"from", "to" (inclusive), "count"}] without empty ends.
