@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 _NAMED = ("model", "preset", "indexing", "item_descriptions", "shape")
 """Settings that a row's name tells."""
+_LATER = ("least_steps",)
+"""Settings that older results lack, and that would have changed nothing: their batches were told, or fit."""
 
 START, END = "<!-- results -->", "<!-- end of results -->"
 
@@ -147,7 +149,10 @@ def changed(settings: dict[str, Any]) -> dict[str, Any]:
     make = make_config if settings["model"] == GENREC else make_baseline_config
     now = make({name: settings[name] for name in _NAMED if name in settings})
     then = {name: field.default for name, field in type(now).model_fields.items()} | settings
-    return {name: then[name] for name, value in now.model_dump().items() if name != "seed" and then[name] != value}
+    skipped = {"seed", *(name for name in _LATER if name not in settings)}
+    return {
+        name: then[name] for name, value in now.model_dump().items() if name not in skipped and then[name] != value
+    }
 
 
 def _changes(rows: list[dict[str, Any]]) -> list[str]:
