@@ -163,7 +163,7 @@ class Session:
             rate *= math.sqrt(batch_size / asked)
             self.reporter.info(
                 f"{phase}: batches of {batch_size} and a rate of {rate:.2g}, since there are few examples "
-                f"(least_steps=0 would take {asked})"
+                f"(least_steps=0 would take {asked:,})"
             )
         return self.config.model_copy(update={"batch_size": batch_size}), rate
 
