@@ -32,7 +32,7 @@ from genrec.settings import make_config
 _MERGED = {"merged": {"encoder_merge": "item"}}
 _WAYS: dict[str, dict[str, dict[str, Any]]] = {
     WIDE: _MERGED,
-    "small": {f"batches of {size}": {"batch_size": size} for size in (256, 512)},
+    "small": {f"batches of {size}": {"batch_size": size} for size in (512, 1024)},
     "base": {},
     BART_BASE: {
         **_MERGED,
