@@ -147,12 +147,15 @@ def _differences(rows: list[dict[str, Any]]) -> list[str]:
 def changed(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings in which a row differs from the preset or the defaults as they are now, name and seed apart."""
     make = make_config if settings["model"] == GENREC else make_baseline_config
-    now = make({name: settings[name] for name in _NAMED if name in settings})
-    then = {name: field.default for name, field in type(now).model_fields.items()} | settings
-    skipped = {"seed", *(name for name in _LATER if name not in settings)}
-    return {
-        name: then[name] for name, value in now.model_dump().items() if name not in skipped and then[name] != value
-    }
+    told = {name: settings[name] for name in _NAMED if name in settings}
+    skipped = {"seed", *told, *(name for name in _LATER if name not in settings)}
+    found: dict[str, Any] = {}
+    for _ in range(2):  # a batch size that is told switches off the preset's least steps
+        now = make(told | found)
+        then = {name: field.default for name, field in type(now).model_fields.items()} | settings
+        different = {name for name, value in now.model_dump().items() if then[name] != value} - skipped
+        found |= {name: then[name] for name in type(now).model_fields if name in different}
+    return found
 
 
 def _changes(rows: list[dict[str, Any]]) -> list[str]:
