@@ -59,7 +59,7 @@ class PhaseTrainer(Trainer):
         task: Shows the steps.
         save_every: Seconds between checkpoints, besides those after each epoch.
         seconds: That the phase may take.
-        lanes: Computes halves of a batch side by side; None computes it whole.
+        lanes: Computes a batch in parts; None computes it whole.
     """
 
     def __init__(
